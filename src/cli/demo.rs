@@ -1,0 +1,145 @@
+//! `explaind demo`: serves a bundled endpoint on a free loopback port, explains one record over HTTP, draws it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::http::Request;
+use bytes::Bytes;
+use clap::{Args, ValueEnum};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::{chart, engine, serve};
+use crate::aws::{definition, headers};
+use crate::config::{EngineConfig, ServerConfig};
+use crate::endpoints::{ModelSource, Registry};
+use crate::{http, telemetry};
+
+/// Our own answer to one record is a few KiB.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
+
+#[derive(Args, Debug)]
+pub(super) struct DemoConfig {
+    /// End after the picture instead of serving on
+    #[arg(long)]
+    once: bool,
+
+    /// Which bundled endpoint
+    #[arg(long, value_enum, default_value = "breast-cancer")]
+    example: Example,
+
+    #[command(flatten)]
+    engine: EngineConfig,
+
+    #[command(flatten)]
+    server: ServerConfig,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Example {
+    BreastCancer,
+    Wine,
+}
+
+/// An example folder, inside the program.
+struct Bundle {
+    name: &'static str,
+    definition: &'static str,
+    model: &'static [u8],
+    records: &'static str,
+}
+
+macro_rules! bundle {
+    ($name:literal) => {
+        Bundle {
+            name: $name,
+            definition: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/", $name, "/endpoint.json")),
+            model: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/", $name, "/model.json")),
+            records: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/", $name, "/records.csv")),
+        }
+    };
+}
+
+impl Example {
+    fn bundle(self) -> Bundle {
+        match self {
+            Self::BreastCancer => bundle!("breast-cancer"),
+            Self::Wine => bundle!("wine"),
+        }
+    }
+}
+
+/// What came back: the document and the headers that say how it was made.
+pub(super) struct Answered {
+    pub(super) document: Value,
+    pub(super) base_values: Vec<f64>,
+    pub(super) fields: Vec<(&'static str, String)>,
+}
+
+pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
+    let bundle = config.example.bundle();
+    let metrics = telemetry::install_metrics()?;
+    let shared = engine::open(&config.engine, &config.server)?;
+    let mut setup = definition::read(bundle.definition.as_bytes(), Path::new(""), config.engine.kernel)?;
+    setup.model = ModelSource::Bundled(bundle.model);
+    let link = setup.link;
+    let mut registry = Registry::default();
+    registry.insert(setup.open(&shared, config.engine.model_bytes_max())?)?;
+    let app = http::App::new(registry, config.server, metrics);
+    let record = bundle.records.lines().next().context("the bundled records are empty. This is a bug.")?;
+    serve::runtime()?.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let server = tokio::spawn(http::serve(listener, app, async {
+            let _ = stopped.await;
+        }));
+        let answered = invoke(&url, bundle.name, record).await?;
+        print!("{}", chart::draw(&chart::Picture { name: bundle.name, record, link, answered: &answered })?);
+        print_next(&url, bundle.name, record);
+        if !config.once {
+            println!("\nServing on {url} until Ctrl-C.");
+            serve::shutdown().await;
+        }
+        let _ = stop.send(());
+        server.await?;
+        Ok(())
+    })
+}
+
+async fn invoke(url: &str, endpoint: &str, record: &str) -> anyhow::Result<Answered> {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let request = Request::post(format!("{url}/endpoints/{endpoint}/invocations"))
+        .header("content-type", "text/csv")
+        .body(Full::from(record.to_owned()))?;
+    let response = tokio::time::timeout(ANSWER_WAIT, client.request(request)).await??;
+    let (parts, body) = response.into_parts();
+    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(anyhow::Error::from_boxed)?.to_bytes();
+    if !parts.status.is_success() {
+        bail!("the server answered {}: {}", parts.status, String::from_utf8_lossy(&body));
+    }
+    let field = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let shown = [headers::DEVICE, headers::KERNEL, headers::ESTIMATOR, headers::SERVER_TIMING];
+    Ok(Answered {
+        document: serde_json::from_slice(&body)?,
+        base_values: serde_json::from_str(&field(headers::BASE_VALUES).context("no base values")?)?,
+        fields: shown.into_iter().filter_map(|name| Some((name, field(name)?))).collect(),
+    })
+}
+
+fn print_next(url: &str, name: &str, record: &str) {
+    println!("\nTry it yourself, with curl:\n");
+    println!("  curl {url}/endpoints/{name}/invocations -H 'Content-Type: text/csv' \\\n    -d '{record}'");
+    println!("\nor with boto3, unchanged but for endpoint_url:\n");
+    println!("  import boto3");
+    println!("  runtime = boto3.client(\"sagemaker-runtime\", endpoint_url=\"{url}\", region_name=\"us-east-1\",");
+    println!("                         aws_access_key_id=\"test\", aws_secret_access_key=\"test\")");
+    println!("  answer = runtime.invoke_endpoint(EndpointName=\"{name}\", ContentType=\"text/csv\",");
+    println!("                                   Body=\"{record}\")");
+    println!("  print(answer[\"Body\"].read().decode())");
+}

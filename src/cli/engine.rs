@@ -1,0 +1,58 @@
+//! From settings to what all endpoints share: the device opened and warm, the operator cache, the limits.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use wgpu::AdapterInfo;
+
+use crate::compute::gpu::{Choice, GpuLimits, adapters, choose};
+use crate::compute::{Attributor, BatchLimits, Engine, Gpu};
+use crate::config::{DevicePolicy, EngineConfig, ServerConfig};
+use crate::explain::{Limits, Shared};
+use crate::shap::OperatorCache;
+
+pub(super) fn open(engine: &EngineConfig, server: &ServerConfig) -> anyhow::Result<Arc<Shared>> {
+    let limits = Limits {
+        records_max: server.records_max,
+        players_max: engine.players_max,
+        operator_bytes_max: engine.operator_bytes_max(),
+    };
+    let operators = OperatorCache::new(engine.operator_bytes_max());
+    Ok(Arc::new(Shared { attributor: open_attributor(engine)?, operators, limits }))
+}
+
+fn open_attributor(config: &EngineConfig) -> anyhow::Result<Attributor> {
+    let batches = BatchLimits {
+        columns_max: config.batch_columns_max,
+        bytes_max: config.batch_mib_max << 20,
+        wait_us: config.batch_wait_us,
+        ..BatchLimits::default()
+    };
+    let policy = config.device;
+    let adapter = if policy == DevicePolicy::Cpu { None } else { chosen_adapter(policy)? };
+    let Some(adapter) = adapter else { return Ok(Attributor::start(|| Ok(Engine::cpu()), batches)?) };
+    let name = adapter.get_info().name;
+    let open = move || {
+        let open_device = move || Gpu::open(&adapter, GpuLimits::default()).map(|gpu| Box::new(gpu) as Box<_>);
+        Engine::accelerated(Box::new(open_device))
+    };
+    match Attributor::start(open, batches) {
+        Ok(attributor) => Ok(attributor),
+        Err(error) if policy == DevicePolicy::Auto => {
+            tracing::warn!(device = name, %error, "the device could not be opened; the CPU is used");
+            Ok(Attributor::start(|| Ok(Engine::cpu()), batches)?)
+        }
+        Err(error) => Err(error).with_context(|| format!("--device gpu: {name}")),
+    }
+}
+
+fn chosen_adapter(policy: DevicePolicy) -> anyhow::Result<Option<wgpu::Adapter>> {
+    let mut adapters = adapters();
+    let infos: Vec<AdapterInfo> = adapters.iter().map(wgpu::Adapter::get_info).collect();
+    let Choice { adapter_idx, reason } = choose(&infos, policy);
+    match adapter_idx {
+        Some(idx) => Ok(Some(adapters.swap_remove(idx))),
+        None if policy == DevicePolicy::Gpu => bail!("--device gpu: {reason}"),
+        None => Ok(None),
+    }
+}

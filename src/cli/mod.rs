@@ -1,0 +1,40 @@
+//! The commands. They may use everything; nothing uses them.
+
+mod chart;
+mod demo;
+mod devices;
+mod engine;
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ServeConfig;
+
+/// Explains predictions as a SageMaker endpoint with the Clarify explainer does, on your own machine.
+#[derive(Debug, Parser)]
+#[command(name = "explaind", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a bundled endpoint, explain one record over HTTP and draw the answer
+    Demo(demo::DemoConfig),
+    /// Serve endpoints from their definitions
+    Serve(ServeConfig),
+    /// List the adapters and say which one would be used, and why
+    Devices,
+}
+
+impl Cli {
+    pub fn run(self) -> anyhow::Result<()> {
+        crate::telemetry::install_log();
+        match self.command {
+            Command::Demo(config) => demo::run(config),
+            Command::Serve(config) => serve::run(config),
+            Command::Devices => devices::run(),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `explaind serve`: definitions → endpoints → HTTP until SIGTERM or Ctrl-C.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+
+use super::engine;
+use crate::aws::definition;
+use crate::config::{EngineConfig, ServeConfig};
+use crate::endpoints::{Endpoint, Registry};
+use crate::explain::Shared;
+use crate::fetch::read_file;
+use crate::{http, telemetry};
+
+const DEFINITION: &str = "endpoint.json";
+const DEFINITION_BYTES_MAX: u64 = 1 << 20;
+
+pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
+    let metrics = telemetry::install_metrics()?;
+    let shared = engine::open(&config.engine, &config.server)?;
+    let mut registry = Registry::default();
+    for path in definition_files(&config.endpoints)? {
+        let endpoint = open_endpoint(&path, &config.engine, &shared)
+            .with_context(|| format!("{}: the endpoint cannot serve", path.display()))?;
+        registry.insert(endpoint).with_context(|| path.display().to_string())?;
+    }
+    tracing::info!(device = shared.attributor.device(), endpoints = ?registry.names().collect::<Vec<_>>(), "ready");
+    let app = http::App::new(registry, config.server, metrics);
+    runtime()?.block_on(async {
+        let listener =
+            TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
+        println!("listening on http://{}", listener.local_addr()?);
+        if !http::serve(listener, app, shutdown()).await {
+            tracing::warn!("requests were still running at the end of the drain and are lost");
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// A file is a definition; a folder holds an endpoint.json, or folders that do.
+fn definition_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let own = path.join(DEFINITION);
+        let mut found = if own.is_file() { vec![own] } else { definitions_below(path)? };
+        if found.is_empty() {
+            bail!("{}: neither {DEFINITION} nor a folder with one", path.display());
+        }
+        found.sort();
+        files.append(&mut found);
+    }
+    Ok(files)
+}
+
+fn definitions_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let candidate = entry?.path().join(DEFINITION);
+        found.extend(candidate.is_file().then_some(candidate));
+    }
+    Ok(found)
+}
+
+fn open_endpoint(path: &Path, config: &EngineConfig, shared: &Arc<Shared>) -> anyhow::Result<Endpoint> {
+    let json = read_file(path, DEFINITION_BYTES_MAX)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let setup = definition::read(&json, folder, config.kernel)?;
+    setup.open(shared, config.model_bytes_max()).map_err(|error| {
+        let member = definition::member(&error);
+        anyhow::Error::new(error).context(member)
+    })
+}
+
+/// Resolves at the first SIGTERM or Ctrl-C; a second one ends the process at once.
+pub(super) async fn shutdown() {
+    signal().await;
+    tracing::info!("draining; a second signal ends the process at once");
+    tokio::spawn(async {
+        signal().await;
+        std::process::exit(1);
+    });
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}

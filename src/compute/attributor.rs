@@ -1,0 +1,147 @@
+//! The batching front of the engine: problems of many requests in, one solution each out.
+//! One thread owns the engine and so the device; entries whose client has gone are dropped.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Instant;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::batch::{BatchLimits, Collector, Load, group_by_operator};
+use super::{DeviceError, Engine};
+use crate::shap::{Matrix, Operator, Panels};
+use crate::telemetry;
+
+/// The shader compiler needs deep stacks in debug builds.
+const STACK_BYTES: usize = 16 << 20;
+
+/// Queue places are counted in KiB, since a semaphore counts at most 2^32 of them.
+const PLACE_BYTES: usize = 1 << 10;
+
+/// Columns under one sampled operator: some records of one request.
+pub struct Problem {
+    pub operator: Arc<Operator>,
+    /// `[n_columns × n_pairs]`, one column after the other.
+    pub columns: Vec<f32>,
+}
+
+#[derive(Debug)]
+pub struct Solution {
+    /// `[n_columns × n_players]`.
+    pub attributions: Vec<f32>,
+    /// The device that made them.
+    pub device: Arc<str>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the compute thread dropped a problem")]
+pub struct AttributorClosed;
+
+struct Entry {
+    problem: Problem,
+    reply: oneshot::Sender<Solution>,
+    waiting_since: Instant,
+    _place: OwnedSemaphorePermit,
+}
+
+/// The handle that requests share. The thread ends when the last handle is gone.
+pub struct Attributor {
+    queue: mpsc::Sender<Entry>,
+    places: Arc<Semaphore>,
+    n_places: u32,
+    device: Arc<str>,
+}
+
+impl Attributor {
+    /// Starts the thread and opens the engine on it; returns when it is warm.
+    pub fn start(
+        open: impl FnOnce() -> Result<Engine, DeviceError> + Send + 'static,
+        limits: BatchLimits,
+    ) -> Result<Self, DeviceError> {
+        let (queue, entries) = mpsc::channel();
+        let (report, ready) = mpsc::channel();
+        let run = move || match open() {
+            Ok(engine) => {
+                let _ = report.send(Ok(engine.name()));
+                serve(engine, Collector::new(entries, limits));
+            }
+            Err(error) => {
+                let _ = report.send(Err(error));
+            }
+        };
+        thread::Builder::new()
+            .name("attribute".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(run)
+            .map_err(|error| DeviceError::Refused(error.to_string()))?;
+        let device = ready.recv().map_err(|_| DeviceError::Lost("its thread panicked".to_owned()))??;
+        let n_places = u32::try_from(limits.queue_bytes_max / PLACE_BYTES).unwrap_or(u32::MAX).max(1);
+        Ok(Self { queue, places: Arc::new(Semaphore::new(n_places as usize)), n_places, device })
+    }
+
+    /// The device that was opened at the start.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// Waits for a place in the queue, then for the batch. Dropping the future gives the place back.
+    pub async fn solve(&self, problem: Problem) -> Result<Solution, AttributorClosed> {
+        let bytes = size_of_val(problem.columns.as_slice());
+        let n_places = u32::try_from(bytes.div_ceil(PLACE_BYTES)).unwrap_or(u32::MAX).min(self.n_places);
+        let place = Arc::clone(&self.places).acquire_many_owned(n_places).await.map_err(|_| AttributorClosed)?;
+        let (reply, solution) = oneshot::channel();
+        let entry = Entry { problem, reply, waiting_since: Instant::now(), _place: place };
+        self.queue.send(entry).map_err(|_| AttributorClosed)?;
+        solution.await.map_err(|_| AttributorClosed)
+    }
+}
+
+impl Load for Entry {
+    fn n_columns(&self) -> usize {
+        self.problem.columns.len() / self.problem.operator.design.n_pairs.max(1)
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self.problem.columns.as_slice())
+    }
+
+    fn operator_id(&self) -> u64 {
+        self.problem.operator.id
+    }
+}
+
+fn serve(mut engine: Engine, mut batches: Collector<Entry>) {
+    while let Some(batch) = batches.next_batch() {
+        let wanted: Vec<Entry> = batch.into_iter().filter(|entry| !entry.reply.is_closed()).collect();
+        for group in group_by_operator(wanted) {
+            // A panic drops the group's replies: its requests fail, the thread goes on.
+            if catch_unwind(AssertUnwindSafe(|| solve_group(&mut engine, group))).is_err() {
+                tracing::error!("the compute thread panicked on a batch. This is a bug.");
+            }
+        }
+    }
+}
+
+/// One product for all entries of an operator.
+fn solve_group(engine: &mut Engine, group: Vec<Entry>) {
+    let operator = Arc::clone(&group[0].problem.operator);
+    let Matrix::Single(matrix) = &operator.matrix else {
+        panic!("listings are solved on the host. This is a bug.");
+    };
+    let started = Instant::now();
+    let n_pairs = operator.design.n_pairs;
+    let columns: Vec<&[f32]> =
+        group.iter().flat_map(|entry| entry.problem.columns.chunks_exact(n_pairs)).collect();
+    telemetry::record_batch(columns.len(), group.len(), group.iter().map(|entry| entry.waiting_since.elapsed()));
+    let panels = Panels::from_columns(n_pairs, &columns);
+    let (attributions, device) = engine.solve(operator.id, matrix, &panels);
+    telemetry::record_batch_seconds(&device, started.elapsed());
+    let mut rest = attributions.as_slice();
+    for entry in group {
+        let (own, others) = rest.split_at(entry.n_columns() * operator.design.n_players);
+        rest = others;
+        // A client that has gone needs no answer.
+        let _ = entry.reply.send(Solution { attributions: own.to_vec(), device: Arc::clone(&device) });
+    }
+}

@@ -1,0 +1,152 @@
+//! Twin of `shaders/attribute.wgsl`: attributions = operatorᵀ · columns, for many records at once.
+//!
+//! Each result is summed in one order, whatever the batch, the thread count or the vector width:
+//! blocks of 32 rows one after the other, the sums of the blocks one after the other. Lanes are records,
+//! so neighbours never meet. Products are rounded before they are added: no fused multiply-add.
+
+use std::ops::{AddAssign, Mul};
+
+use rayon::prelude::*;
+
+use super::Instructions;
+use super::instructions::Set;
+use crate::shap::{PANEL_WIDTH, Panels};
+
+/// Rows summed before their sum joins the total; also the shader's `BLOCK_ROWS`.
+pub const BLOCK_ROWS: usize = 32;
+
+/// Players per register tile: 8 × 16 float32 sums stay in the registers of AVX2 and AVX-512.
+const TILE_PLAYERS: usize = 8;
+
+/// float32 for sampled designs, float64 for listings.
+pub trait Element: Copy + Default + Send + Sync + Mul<Output = Self> + AddAssign {}
+impl Element for f32 {}
+impl Element for f64 {}
+
+/// `operator` is `[n_pairs × n_players]`, `columns` `[n_pairs × n_columns]`; the result `[n_columns × n_players]`.
+pub fn attribute<T: Element>(instructions: Instructions, operator: &Panels<T>, columns: &Panels<T>) -> Vec<T> {
+    assert_eq!(operator.n_rows, columns.n_rows, "operator and columns of different pairs. This is a bug.");
+    let n_players = operator.n_columns;
+    let mut result = vec![T::default(); columns.n_columns * n_players];
+    if n_players > 0 {
+        let panels = result.par_chunks_mut(PANEL_WIDTH * n_players).enumerate();
+        panels.for_each(|(panel_idx, result)| panel(instructions, operator, columns.panel(panel_idx), result));
+    }
+    result
+}
+
+/// Up to 16 columns of the result: `[n_columns_here × n_players]`.
+fn panel<T: Element>(instructions: Instructions, operator: &Panels<T>, columns: &[T], result: &mut [T]) {
+    let n_players = operator.n_columns;
+    for first in (0..n_players).step_by(TILE_PLAYERS) {
+        let players = operator.panel(first / PANEL_WIDTH);
+        let sums = tile(instructions, players, first % PANEL_WIDTH, columns);
+        for (column_idx, column) in result.chunks_exact_mut(n_players).enumerate() {
+            for (attribution, player_sums) in column[first..].iter_mut().zip(&sums) {
+                *attribution = player_sums[column_idx];
+            }
+        }
+    }
+}
+
+type Tile<T> = [[T; PANEL_WIDTH]; TILE_PLAYERS];
+
+/// The same source compiled for each instruction set; none reorders or fuses floating-point operations.
+fn tile<T: Element>(instructions: Instructions, players: &[T], offset: usize, columns: &[T]) -> Tile<T> {
+    match instructions.0 {
+        Set::Baseline => tile_sums(players, offset, columns),
+        #[cfg(target_arch = "x86_64")]
+        #[expect(unsafe_code, reason = "`Instructions` names only what the processor was asked for and has")]
+        Set::Avx2 => unsafe { tile_avx2(players, offset, columns) },
+        #[cfg(target_arch = "x86_64")]
+        #[expect(unsafe_code, reason = "`Instructions` names only what the processor was asked for and has")]
+        Set::Avx512 => unsafe { tile_avx512(players, offset, columns) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn tile_avx2<T: Element>(players: &[T], offset: usize, columns: &[T]) -> Tile<T> {
+    tile_sums(players, offset, columns)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn tile_avx512<T: Element>(players: &[T], offset: usize, columns: &[T]) -> Tile<T> {
+    tile_sums(players, offset, columns)
+}
+
+#[inline(always)]
+fn tile_sums<T: Element>(players: &[T], offset: usize, columns: &[T]) -> Tile<T> {
+    const BLOCK: usize = BLOCK_ROWS * PANEL_WIDTH;
+    let mut totals = [[T::default(); PANEL_WIDTH]; TILE_PLAYERS];
+    for (players, columns) in players.chunks(BLOCK).zip(columns.chunks(BLOCK)) {
+        let sums = block_sums(players, offset, columns);
+        for (total, sum) in totals.iter_mut().zip(&sums) {
+            add(total, sum);
+        }
+    }
+    totals
+}
+
+#[inline(always)]
+fn block_sums<T: Element>(players: &[T], offset: usize, columns: &[T]) -> Tile<T> {
+    let mut sums = [[T::default(); PANEL_WIDTH]; TILE_PLAYERS];
+    for (players, columns) in players.chunks_exact(PANEL_WIDTH).zip(columns.chunks_exact(PANEL_WIDTH)) {
+        for (sum, &weight) in sums.iter_mut().zip(&players[offset..offset + TILE_PLAYERS]) {
+            for (sum, &value) in sum.iter_mut().zip(columns) {
+                *sum += weight * value;
+            }
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn add<T: Element>(total: &mut [T; PANEL_WIDTH], sum: &[T; PANEL_WIDTH]) {
+    for (total, &sum) in total.iter_mut().zip(sum) {
+        *total += sum;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small integers, so that every sum is exact in any order.
+    fn panels(n_rows: usize, n_columns: usize, salt: usize) -> Panels<f32> {
+        let element = |row: usize, column: usize| ((row * 7 + column * 3 + salt) % 11) as f32 - 5.0;
+        let columns: Vec<Vec<f32>> =
+            (0..n_columns).map(|column| (0..n_rows).map(|row| element(row, column)).collect()).collect();
+        Panels::from_columns(n_rows, &columns)
+    }
+
+    fn at(panels: &Panels<f32>, row: usize, column: usize) -> f32 {
+        panels.panel(column / PANEL_WIDTH)[row * PANEL_WIDTH + column % PANEL_WIDTH]
+    }
+
+    #[test]
+    fn every_shape_equals_the_product_by_definition() {
+        for instructions in Instructions::available() {
+            for (n_rows, n_players, n_columns) in [
+                (0, 3, 2),
+                (1, 1, 1),
+                (31, 7, 15),
+                (32, 8, 16),
+                (33, 9, 17),
+                (65, 30, 33),
+                (100, 17, 64),
+                (5, 0, 4),
+            ] {
+                let (operator, columns) = (panels(n_rows, n_players, 1), panels(n_rows, n_columns, 4));
+                let result = attribute(instructions, &operator, &columns);
+                assert_eq!(result.len(), n_columns * n_players);
+                for (idx, &got) in result.iter().enumerate() {
+                    let (column, player) = (idx / n_players, idx % n_players);
+                    let want: f32 = (0..n_rows).map(|r| at(&operator, r, player) * at(&columns, r, column)).sum();
+                    assert_eq!(got, want, "{instructions:?} {n_rows}×{n_players}×{n_columns}");
+                }
+            }
+        }
+    }
+}

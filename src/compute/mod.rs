@@ -1,0 +1,44 @@
+//! Where the arithmetic runs: batches of regressions on the GPU or the CPU, one seam, twins on both sides.
+//! Knows operators and columns of numbers; nothing of records, models or HTTP.
+
+mod attributor;
+mod batch;
+pub mod cpu;
+mod engine;
+pub mod gpu;
+
+pub use attributor::{Attributor, AttributorClosed, Problem, Solution};
+pub use batch::BatchLimits;
+pub use cpu::Cpu;
+pub use engine::Engine;
+pub use gpu::Gpu;
+
+use crate::shap::Panels;
+
+/// One place that can do the batched weighted regression. Every implementation passes the same suite of laws.
+pub trait Device {
+    /// What a client reads in `X-Explaind-Device`.
+    fn name(&self) -> &str;
+
+    /// attributions = operatorᵀ · columns, float32: `[n_pairs × n_players]`, `[n_pairs × n_columns]` →
+    /// `[n_columns × n_players]`. A device may keep `operator` under `operator_id`.
+    fn attribute(
+        &mut self,
+        operator_id: u64,
+        operator: &Panels<f32>,
+        columns: &Panels<f32>,
+    ) -> Result<Vec<f32>, DeviceError>;
+}
+
+/// The device could not answer; the batch is still whole and may be answered elsewhere.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    #[error("the device was lost: {0}")]
+    Lost(String),
+    #[error("the device refused the work: {0}")]
+    Refused(String),
+    #[error("the device did not answer within {waited_ms} ms")]
+    Stalled { waited_ms: u64 },
+    #[error("the device returned a number that is not finite")]
+    NotFinite,
+}

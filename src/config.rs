@@ -1,0 +1,155 @@
+//! What an operator may set: every limit with its unit and default. A flag wins over its `EXPLAIND_*` variable.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// Where the arithmetic may run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DevicePolicy {
+    /// The best hardware GPU, else the CPU.
+    #[default]
+    Auto,
+    /// A GPU, software adapters included; refuses to start without one.
+    Gpu,
+    Cpu,
+}
+
+/// Which size weights the regression uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Kernel {
+    /// k(s) = (M−1) / (C(M,s)·s·(M−s)): the Shapley kernel (Lundberg & Lee 2017, theorem 2).
+    #[default]
+    Shapley,
+    /// k(s)²: what the recorded answers of the hosted service fit.
+    Clarify,
+}
+
+impl Kernel {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Shapley => "shapley",
+            Self::Clarify => "clarify",
+        }
+    }
+}
+
+/// Settings of the engine, shared by all commands that explain.
+#[derive(Args, Clone, Debug)]
+pub struct EngineConfig {
+    /// Where the arithmetic runs; see `explaind devices`
+    #[arg(long, env = "EXPLAIND_DEVICE", value_enum, default_value = "auto")]
+    pub device: DevicePolicy,
+
+    /// Size weights of the regression; an endpoint's Environment may name its own in EXPLAIND_KERNEL
+    #[arg(long, env = "EXPLAIND_KERNEL", value_enum, default_value = "shapley")]
+    pub kernel: Kernel,
+
+    /// Players (features, text units) of one record
+    #[arg(long, env = "EXPLAIND_PLAYERS_MAX", default_value_t = 1024, value_name = "PLAYERS")]
+    pub players_max: usize,
+
+    /// Operators kept for reuse, and the largest one allowed, in MiB
+    #[arg(long, env = "EXPLAIND_OPERATOR_MIB_MAX", default_value_t = 512, value_name = "MIB")]
+    pub operator_mib_max: usize,
+
+    /// Records × outputs of one batch
+    #[arg(long, env = "EXPLAIND_BATCH_COLUMNS_MAX", default_value_t = 4096, value_name = "COLUMNS")]
+    pub batch_columns_max: usize,
+
+    /// Size of one batch, in MiB
+    #[arg(long, env = "EXPLAIND_BATCH_MIB_MAX", default_value_t = 64, value_name = "MIB")]
+    pub batch_mib_max: usize,
+
+    /// How long a record may wait for others to share its batch, in microseconds
+    #[arg(long, env = "EXPLAIND_BATCH_WAIT_US", default_value_t = 100, value_name = "US")]
+    pub batch_wait_us: u64,
+
+    /// Model file, in MiB
+    #[arg(long, env = "EXPLAIND_MODEL_MIB_MAX", default_value_t = 512, value_name = "MIB")]
+    pub model_mib_max: u64,
+}
+
+impl EngineConfig {
+    pub fn operator_bytes_max(&self) -> usize {
+        self.operator_mib_max << 20
+    }
+
+    pub fn model_bytes_max(&self) -> u64 {
+        self.model_mib_max << 20
+    }
+}
+
+/// Settings of the HTTP front end.
+#[derive(Args, Clone, Debug)]
+pub struct ServerConfig {
+    /// Requests that run at the same time
+    #[arg(long, env = "EXPLAIND_RUNNING_MAX", default_value_t = 32, value_name = "REQUESTS")]
+    pub running_max: usize,
+
+    /// Requests that wait for their turn; one more is answered 429
+    #[arg(long, env = "EXPLAIND_WAITING_MAX", default_value_t = 128, value_name = "REQUESTS")]
+    pub waiting_max: usize,
+
+    /// Open connections; one more waits to be accepted
+    #[arg(long, env = "EXPLAIND_CONNECTIONS_MAX", default_value_t = 1024, value_name = "CONNECTIONS")]
+    pub connections_max: usize,
+
+    /// Request body, in bytes
+    #[arg(long, env = "EXPLAIND_BODY_BYTES_MAX", default_value_t = 6 << 20, value_name = "BYTES")]
+    pub body_bytes_max: usize,
+
+    /// Records of one request
+    #[arg(long, env = "EXPLAIND_RECORDS_MAX", default_value_t = 100_000, value_name = "RECORDS")]
+    pub records_max: usize,
+
+    /// From the first byte of a request to its answer, in ms; keep it below the client's 60 s
+    #[arg(long, env = "EXPLAIND_DEADLINE_MS", default_value_t = 55_000, value_name = "MS")]
+    pub deadline_ms: u64,
+
+    /// A connection without complete request headers for so long is closed, idle or slow, in ms
+    #[arg(long, env = "EXPLAIND_HEADER_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS")]
+    pub header_timeout_ms: u64,
+
+    /// A body must be complete after so long, in ms
+    #[arg(long, env = "EXPLAIND_BODY_TIMEOUT_MS", default_value_t = 30_000, value_name = "MS")]
+    pub body_timeout_ms: u64,
+
+    /// After SIGTERM, how long running requests may take to finish, in ms
+    #[arg(long, env = "EXPLAIND_DRAIN_MS", default_value_t = 60_000, value_name = "MS")]
+    pub drain_ms: u64,
+
+    /// The account named in messages and ARNs
+    #[arg(long, env = "EXPLAIND_ACCOUNT_ID", default_value = "000000000000", value_name = "ID")]
+    pub account_id: String,
+
+    /// The region named in messages and ARNs
+    #[arg(long, env = "EXPLAIND_REGION", default_value = "us-east-1", value_name = "REGION")]
+    pub region: String,
+}
+
+impl ServerConfig {
+    pub fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
+}
+
+/// `explaind serve`.
+#[derive(Args, Clone, Debug)]
+pub struct ServeConfig {
+    /// Endpoint definitions: files, or folders that hold an endpoint.json or folders with one; repeatable
+    #[arg(long, env = "EXPLAIND_ENDPOINTS", required = true, num_args = 1.., value_delimiter = ',', value_name = "PATH")]
+    pub endpoints: Vec<PathBuf>,
+
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, env = "EXPLAIND_LISTEN", default_value_t = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8700))]
+    pub listen: SocketAddr,
+
+    #[command(flatten)]
+    pub engine: EngineConfig,
+
+    #[command(flatten)]
+    pub server: ServerConfig,
+}

@@ -1,0 +1,44 @@
+//! The endpoints of a process by name, and how one is made ready from its setup.
+
+mod setup;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::explain::Explainer;
+
+pub use setup::{ModelSource, Setup, SetupError};
+
+/// One endpoint, ready to answer.
+pub struct Endpoint {
+    pub name: String,
+    pub explainer: Explainer,
+    pub feature_headers: Option<Vec<String>>,
+    pub label_headers: Option<Vec<String>>,
+}
+
+/// Name → endpoint; names are unique and their case matters.
+#[derive(Clone, Default)]
+pub struct Registry(BTreeMap<String, Arc<Endpoint>>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("the endpoint {0:?} is defined twice")]
+pub struct DefinedTwice(String);
+
+impl Registry {
+    pub fn insert(&mut self, endpoint: Endpoint) -> Result<(), DefinedTwice> {
+        if self.0.contains_key(&endpoint.name) {
+            return Err(DefinedTwice(endpoint.name));
+        }
+        self.0.insert(endpoint.name.clone(), Arc::new(endpoint));
+        Ok(())
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Arc<Endpoint>> {
+        self.0.get(name)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}

@@ -1,0 +1,116 @@
+//! What an endpoint is made of → an endpoint: model loaded, baseline read, everything checked before it serves.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Endpoint;
+use crate::config::Kernel;
+use crate::explain::{Explainer, Settings, Shared};
+use crate::fetch::{FetchError, read_file};
+use crate::model::ModelError;
+use crate::model::embedded::{Embedded, xgboost};
+use crate::records::{CellError, Filter, FilterError, Table, TableError};
+use crate::shap::{DesignError, Link};
+
+/// Rows of a baseline; each one is evaluated with every coalition.
+const BASELINE_ROWS_MAX: usize = 10_000;
+
+/// Everything that defines an endpoint, in our own words.
+#[derive(Debug)]
+pub struct Setup {
+    pub name: String,
+    pub model: ModelSource,
+    pub kernel: Kernel,
+    /// `text/csv`, features only, one or more rows.
+    pub baseline: String,
+    pub number_of_samples: Option<u64>,
+    pub seed: i64,
+    pub link: Link,
+    pub filter: Option<String>,
+    pub feature_headers: Option<Vec<String>>,
+    pub label_headers: Option<Vec<String>>,
+}
+
+#[derive(Debug)]
+pub enum ModelSource {
+    File(PathBuf),
+    /// Part of the program.
+    Bundled(&'static [u8]),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    ModelFile(#[from] FetchError),
+    #[error("{source_name}: {source}")]
+    Model { source_name: String, source: xgboost::XgboostError },
+    #[error(transparent)]
+    BaselineTable(#[from] TableError),
+    #[error(transparent)]
+    BaselineCell(#[from] CellError),
+    #[error(transparent)]
+    Baseline(#[from] ModelError),
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    #[error("{got} names for {expected} features")]
+    FeatureHeaders { got: usize, expected: usize },
+    #[error("{got} names for {expected} outputs")]
+    LabelHeaders { got: usize, expected: usize },
+    #[error(transparent)]
+    Samples(#[from] DesignError),
+}
+
+impl Setup {
+    /// Loads the model (at most `model_bytes_max` bytes) and checks all parts against each other.
+    pub fn open(self, shared: &Arc<Shared>, model_bytes_max: u64) -> Result<Endpoint, SetupError> {
+        let trees = self.model.load(model_bytes_max)?;
+        let (n_features, n_outputs) = (trees.n_features, trees.n_outputs);
+        check_count(&self.feature_headers, n_features, |got, expected| SetupError::FeatureHeaders {
+            got,
+            expected,
+        })?;
+        check_label_count(&self.label_headers, n_outputs)?;
+        let baseline = Table::read_csv(self.baseline.as_bytes(), BASELINE_ROWS_MAX)?;
+        let predictor = Embedded::new(trees, baseline.numbers()?.clone(), self.link)?;
+        let settings = Settings {
+            kernel: self.kernel,
+            number_of_samples: self.number_of_samples,
+            seed: self.seed,
+            filter: self.filter.as_deref().map(Filter::compile).transpose()?,
+        };
+        let explainer =
+            Explainer::new(Arc::new(predictor), (n_features, n_outputs), settings, Arc::clone(shared))?;
+        let (feature_headers, label_headers) = (self.feature_headers, self.label_headers);
+        Ok(Endpoint { name: self.name, explainer, feature_headers, label_headers })
+    }
+}
+
+impl ModelSource {
+    fn load(&self, bytes_max: u64) -> Result<crate::form::TreeEnsemble, SetupError> {
+        let (source_name, loaded) = match self {
+            Self::File(path) => (path.display().to_string(), xgboost::load(&read_file(path, bytes_max)?)),
+            Self::Bundled(bytes) => ("the bundled model".to_owned(), xgboost::load(bytes)),
+        };
+        loaded.map_err(|source| SetupError::Model { source_name, source })
+    }
+}
+
+fn check_count(
+    names: &Option<Vec<String>>,
+    expected: usize,
+    error: impl Fn(usize, usize) -> SetupError,
+) -> Result<(), SetupError> {
+    match names {
+        Some(names) if names.len() != expected => Err(error(names.len(), expected)),
+        _ => Ok(()),
+    }
+}
+
+/// A binary model has one score; its label may still be named by one header or one for each class.
+fn check_label_count(names: &Option<Vec<String>>, n_outputs: usize) -> Result<(), SetupError> {
+    let is_pair = n_outputs == 1 && names.as_ref().is_some_and(|names| names.len() == 2);
+    if is_pair {
+        return Ok(());
+    }
+    check_count(names, n_outputs, |got, expected| SetupError::LabelHeaders { got, expected })
+}

@@ -1,0 +1,46 @@
+//! The wire: axum and hyper only here. One visible list of routes, one visible stack of layers.
+
+mod admission;
+mod body;
+mod health;
+mod respond;
+mod runtime;
+mod server;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::Router;
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::config::ServerConfig;
+use crate::endpoints::Registry;
+use admission::Admission;
+
+pub use server::serve;
+
+/// What handlers share.
+pub struct App {
+    registry: Registry,
+    config: ServerConfig,
+    admission: Admission,
+    metrics: PrometheusHandle,
+    draining: AtomicBool,
+}
+
+impl App {
+    pub fn new(registry: Registry, config: ServerConfig, metrics: PrometheusHandle) -> Arc<Self> {
+        let admission = Admission::new(config.running_max, config.waiting_max);
+        Arc::new(Self { registry, config, admission, metrics, draining: AtomicBool::new(false) })
+    }
+}
+
+fn routes(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/endpoints/{name}/invocations", post(runtime::invoke_endpoint))
+        .route("/ping", get(health::ping))
+        .route("/metrics", get(health::metrics))
+        .fallback(respond::unknown_operation)
+        .with_state(app)
+}

@@ -1,0 +1,95 @@
+//! Answers as they go out: explanations with their headers, errors in AWS's form, each logged once.
+
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::aws::error::{InvokeError, Origin};
+use crate::aws::{document, headers};
+use crate::endpoints::Endpoint;
+use crate::explain::Explanation;
+
+const JSON: &str = "application/json";
+
+/// Time a request spent outside the pipeline.
+pub(super) struct Outside {
+    pub(super) queue: Duration,
+    pub(super) encode: Duration,
+}
+
+pub(super) fn explanation(endpoint: &Endpoint, explanation: &Explanation, queue: Duration, id: &str) -> Response {
+    let started = std::time::Instant::now();
+    let body = document::write(endpoint, explanation);
+    let outside = Outside { queue, encode: started.elapsed() };
+    let report = &explanation.report;
+    let mut fields = vec![
+        (headers::REQUEST_ID, id.to_owned()),
+        (headers::INVOKED_PRODUCTION_VARIANT, headers::VARIANT.to_owned()),
+        (headers::KERNEL, report.kernel.name().to_owned()),
+        (headers::BASE_VALUES, document::write_numbers(&explanation.base_values)),
+        (headers::SERVER_TIMING, server_timing(explanation, &outside)),
+    ];
+    if !report.devices.is_empty() {
+        let estimators = report.estimators.iter().map(|estimator| estimator.name());
+        fields.push((headers::DEVICE, join(report.devices.iter().map(AsRef::as_ref))));
+        fields.push((headers::ESTIMATOR, join(estimators)));
+    }
+    if report.clipped > 0 {
+        fields.push((headers::CLIPPED, report.clipped.to_string()));
+    }
+    respond(StatusCode::OK, fields, body)
+}
+
+fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<&str>>().join(", ")
+}
+
+/// In ms, in the order of the work.
+fn server_timing(explanation: &Explanation, outside: &Outside) -> String {
+    let stages = explanation.report.stages.iter().map(|(stage, took)| (stage.name(), *took));
+    let all = [("queue", outside.queue)].into_iter().chain(stages).chain([("encode", outside.encode)]);
+    let entries = all.map(|(name, took)| format!("{name};dur={:.3}", took.as_secs_f64() * 1e3));
+    entries.collect::<Vec<String>>().join(", ")
+}
+
+/// The one place where a failure is logged.
+pub(super) fn error(error: &InvokeError, origin: &Origin) -> Response {
+    let (status, code) = (error.status(), error.code());
+    let Origin { endpoint, request_id, .. } = origin;
+    if error.is_ours() {
+        tracing::error!(request_id, endpoint, status, code, %error, "request failed");
+    } else {
+        tracing::info!(request_id, endpoint, status, code, "request refused");
+    }
+    let mut fields = vec![(headers::REQUEST_ID, (*request_id).to_owned()), (headers::ERROR_TYPE, code.to_owned())];
+    if status == 429 {
+        fields.push((header::RETRY_AFTER.as_str(), "1".to_owned()));
+    }
+    // The rest of a body that was refused may still be on its way.
+    if matches!(
+        error,
+        InvokeError::BodyTooLarge { .. } | InvokeError::BodyTooSlow { .. } | InvokeError::BodyBroken
+    ) {
+        fields.push((header::CONNECTION.as_str(), "close".to_owned()));
+    }
+    let status = StatusCode::from_u16(status).expect("the statuses are valid. This is a bug.");
+    respond(status, fields, error.body(origin).to_string().into_bytes())
+}
+
+fn respond(status: StatusCode, fields: Vec<(&'static str, String)>, body: Vec<u8>) -> Response {
+    let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
+    for (name, value) in fields {
+        // Adapter names come from drivers; what is no header value is left out.
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+pub(super) async fn unknown_operation() -> Response {
+    let body = r#"{"Message":"There is no such operation here. Known: POST /endpoints/{EndpointName}/invocations, GET /ping, GET /metrics."}"#;
+    let fields = vec![(headers::ERROR_TYPE, "UnknownOperationException".to_owned())];
+    respond(StatusCode::NOT_FOUND, fields, body.as_bytes().to_vec())
+}

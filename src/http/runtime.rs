@@ -1,0 +1,135 @@
+//! InvokeEndpoint: `POST /endpoints/{EndpointName}/invocations`.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use futures_util::FutureExt;
+use tokio::time::timeout_at;
+
+use super::{App, body, respond};
+use crate::aws::error::{InvokeError, Origin};
+use crate::aws::headers;
+use crate::endpoints::Endpoint;
+use crate::explain::Request;
+use crate::records::Format;
+use crate::telemetry;
+
+pub(super) async fn invoke_endpoint(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    fields: HeaderMap,
+    body: Body,
+) -> Response {
+    let started = Instant::now();
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let origin = Origin {
+        endpoint: &name,
+        account_id: &app.config.account_id,
+        region: &app.config.region,
+        request_id: &request_id,
+    };
+    // A panic in one request is that request's failure.
+    let outcome = AssertUnwindSafe(answer(&app, &origin, &fields, body, started)).catch_unwind().await;
+    let response = match outcome {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => respond::error(&error, &origin),
+        Err(_) => {
+            telemetry::count_panic();
+            respond::error(&InvokeError::Panicked, &origin)
+        }
+    };
+    let label = if app.registry.get(&name).is_some() { name.as_str() } else { "unknown" };
+    telemetry::record_request(label, response.status().as_u16(), started.elapsed());
+    response
+}
+
+async fn answer(
+    app: &App,
+    origin: &Origin<'_>,
+    fields: &HeaderMap,
+    body: Body,
+    started: Instant,
+) -> Result<Response, InvokeError> {
+    let deadline = tokio::time::Instant::from_std(started + app.config.deadline());
+    let place = app.admission.enter()?;
+    let body_time = std::time::Duration::from_millis(app.config.body_timeout_ms);
+    let payload = body::read(body, app.config.body_bytes_max, body_time).await?;
+    let endpoint = app.registry.get(origin.endpoint).ok_or_else(|| InvokeError::UnknownEndpoint {
+        name: origin.endpoint.to_owned(),
+        account_id: origin.account_id.to_owned(),
+    })?;
+    let request = read_request(endpoint, fields, payload)?;
+    let waiting_since = Instant::now();
+    let waited_too_long = |_| InvokeError::WaitedTooLong { waited_ms: waiting_since.elapsed().as_millis() as u64 };
+    let _turn = timeout_at(deadline, place.turn()).await.map_err(waited_too_long)?;
+    let queue = waiting_since.elapsed();
+    let deadline_passed = |_| InvokeError::DeadlinePassed { deadline_ms: app.config.deadline_ms };
+    let explanation =
+        timeout_at(deadline, endpoint.explainer.explain(request)).await.map_err(deadline_passed)??;
+    let n_explained = explanation.attributions.iter().flatten().count();
+    telemetry::record_records(&endpoint.name, explanation.attributions.len(), n_explained);
+    for (stage, took) in &explanation.report.stages {
+        telemetry::record_stage(stage.name(), *took);
+    }
+    let (endpoint, id) = (Arc::clone(endpoint), origin.request_id.to_owned());
+    Ok(crate::offload::offload(move |_| respond::explanation(&endpoint, &explanation, queue, &id)).await)
+}
+
+/// Headers are checked before any work begins.
+fn read_request(endpoint: &Endpoint, fields: &HeaderMap, payload: bytes::Bytes) -> Result<Request, InvokeError> {
+    if fields.contains_key(headers::TARGET_MODEL) {
+        return Err(InvokeError::NotMultiModel(endpoint.name.clone()));
+    }
+    if let Some(variant) = text(fields, headers::TARGET_VARIANT)?.filter(|variant| *variant != headers::VARIANT) {
+        let known = headers::VARIANT;
+        return Err(InvokeError::BadHeader(format!(
+            "Variant {variant} does not exist; this endpoint has {known}."
+        )));
+    }
+    let content_type = text(fields, header::CONTENT_TYPE.as_str())?.unwrap_or_default();
+    let (Some(Format::Csv), Some(accept)) = (Format::from_mime(content_type), accepted(fields)?) else {
+        return Err(unsupported(content_type, fields));
+    };
+    Ok(Request { payload, accept, filter: expression(fields)? })
+}
+
+fn unsupported(content_type: &str, fields: &HeaderMap) -> InvokeError {
+    match Format::from_mime(content_type) {
+        Some(Format::Csv) => {
+            let accept = fields.get(header::ACCEPT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+            InvokeError::Accept(accept.unwrap_or_default().into_owned())
+        }
+        _ => InvokeError::ContentType(content_type.to_owned()),
+    }
+}
+
+/// The first accepted type we can write; CSV when the client does not care.
+fn accepted(fields: &HeaderMap) -> Result<Option<Format>, InvokeError> {
+    let Some(accept) = text(fields, header::ACCEPT.as_str())? else { return Ok(Some(Format::Csv)) };
+    let format = |choice: &str| match choice.split(';').next().unwrap_or_default().trim() {
+        "" | "*/*" | "text/*" => Some(Format::Csv),
+        _ => Format::from_mime(choice),
+    };
+    Ok(accept.split(',').find_map(format))
+}
+
+/// EnableExplanations: 1 to 64 characters, without the blanks around it.
+fn expression(fields: &HeaderMap) -> Result<Option<String>, InvokeError> {
+    let Some(value) = fields.get(headers::ENABLE_EXPLANATIONS) else { return Ok(None) };
+    let bad = |reason: String| InvokeError::BadHeader(format!("EnableExplanations {reason}."));
+    let text = std::str::from_utf8(value.as_bytes()).map_err(|_| bad("is not UTF-8".to_owned()))?.trim();
+    match text.chars().count() {
+        1..=headers::EXPRESSION_CHARS_MAX => Ok(Some(text.to_owned())),
+        n => Err(bad(format!("has {n} characters; allowed are 1 to {}", headers::EXPRESSION_CHARS_MAX))),
+    }
+}
+
+fn text<'a>(fields: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, InvokeError> {
+    let not_text = |_| InvokeError::BadHeader(format!("The header {name} is not visible ASCII."));
+    fields.get(name).map(|value| value.to_str().map_err(not_text)).transpose()
+}

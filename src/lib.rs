@@ -1,0 +1,25 @@
+//! explaind: an explanation server. It answers InvokeEndpoint as an Amazon SageMaker endpoint with the Clarify
+//! online explainer does: the prediction and, next to it, Kernel SHAP attributions.
+//!
+//! The modules stand in the order of the flow, from the wire inwards and out again. Imports go one way:
+//! shap, records, form, fetch, offload, config and telemetry import nothing of ours (config, telemetry and
+//! offload may be imported by all); compute → shap, form; model → records, shap, form, fetch;
+//! explain → records, model, shap, compute; endpoints → explain, model, records, shap, fetch;
+//! aws → endpoints, explain, model, records, shap; http → aws, endpoints, explain, records; cli → all.
+//! `tests/architecture.rs` reads the sources and holds the rule.
+
+pub mod config;
+pub mod telemetry;
+
+pub mod aws;
+pub mod cli;
+pub mod compute;
+pub mod endpoints;
+pub mod explain;
+pub mod fetch;
+pub mod form;
+pub mod http;
+pub mod model;
+pub mod offload;
+pub mod records;
+pub mod shap;

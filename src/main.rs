@@ -1,0 +1,15 @@
+//! Flags → configuration → one command.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match explaind::cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("explaind: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Models evaluated inside the process: a file → a form, and the form behind the `Predictor` seam.
+
+mod answer;
+mod predictor;
+mod scores;
+pub mod xgboost;
+
+pub use predictor::Embedded;

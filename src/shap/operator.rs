@@ -1,0 +1,128 @@
+//! The operator: the whole regression of a design as one fixed matrix.
+//!
+//! Minimise Σ_S w(S)·(v(S) − v(∅) − Σ_{i∈S} φ_i)² subject to Σφ = Δ. With Q = I − 11ᵀ/M the solution is
+//! φ = Δ/M·1 + (QGQ)⁺QZᵀW·d, G = ZᵀWZ, d_S = v(S) − v(∅) − Δ|S|/M (Covert & Lee 2021, section 3).
+//! Q sends z and its complement to opposite vectors, so that both share a column and d becomes their difference.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use faer::{Mat, Side};
+
+use super::coalitions::Coalitions;
+use super::design::{Design, Estimator};
+use super::kernel::{binomial, ln_weight};
+use super::panels::Panels;
+
+/// Eigenvalues below this share of the largest count as zero: their directions keep the equal split.
+const EIGENVALUE_FLOOR: f64 = 1e-12;
+
+/// A transposed: `[n_pairs × n_players]` in panels of players.
+pub enum Matrix {
+    /// For sampled designs; solved in float64, rounded once.
+    Single(Panels<f32>),
+    /// For listings, which are exact.
+    Double(Panels<f64>),
+}
+
+/// attributions = Δ/M + A·(differences of the pairs).
+pub struct Operator {
+    /// Never used twice in a process: what a device knows it by.
+    pub id: u64,
+    pub design: Design,
+    pub coalitions: Arc<Coalitions>,
+    pub matrix: Matrix,
+}
+
+impl Operator {
+    pub fn of(design: Design) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        let coalitions = Coalitions::of(&design);
+        let matrix = match design.estimator {
+            Estimator::Enumerated => Matrix::Double(pack(&design, &closed_form(&design, &coalitions))),
+            Estimator::KernelShap => {
+                let solved = least_squares(&design, &coalitions);
+                Matrix::Single(pack(&design, &solved.iter().map(|&a| a as f32).collect::<Vec<f32>>()))
+            }
+        };
+        Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), design, coalitions: Arc::new(coalitions), matrix }
+    }
+
+    /// Memory held, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.coalitions.bytes()
+            + match &self.matrix {
+                Matrix::Single(panels) => panels.bytes(),
+                Matrix::Double(panels) => panels.bytes(),
+            }
+    }
+}
+
+/// `rows` is `[n_players × n_pairs]`, player-major.
+fn pack<T: Copy + Default + Send + Sync>(design: &Design, rows: &[T]) -> Panels<T> {
+    let columns: Vec<&[T]> = match design.n_pairs {
+        0 => vec![&[]; design.n_players],
+        n_pairs => rows.chunks_exact(n_pairs).collect(),
+    };
+    Panels::from_columns(design.n_pairs, &columns)
+}
+
+/// Player i's centred membership z_i − |z|/M in a pair's representative.
+fn centred(coalitions: &Coalitions, pair_idx: usize, player_idx: usize) -> f64 {
+    let share = coalitions.size(pair_idx) as f64 / coalitions.n_players as f64;
+    f64::from(u8::from(coalitions.contains(pair_idx, player_idx))) - share
+}
+
+/// All coalitions listed: A_i(S) = w(|S|)/c·(z_i − |S|/M) with c = Σ_s C(M−2, s−1)·w(s), for any weights by size.
+fn closed_form(design: &Design, coalitions: &Coalitions) -> Vec<f64> {
+    let m = design.n_players;
+    let weights: Vec<f64> =
+        (0..m).map(|s| if s == 0 { 0.0 } else { ln_weight(design.kernel, m, s).exp() }).collect();
+    let c: f64 = (1..m).map(|s| binomial(m.saturating_sub(2), s - 1) as f64 * weights[s]).sum();
+    let mut rows = Vec::with_capacity(m * coalitions.n_pairs());
+    for player in 0..m {
+        rows.extend(
+            (0..coalitions.n_pairs())
+                .map(|pair| weights[coalitions.size(pair)] / c * centred(coalitions, pair, player)),
+        );
+    }
+    rows
+}
+
+/// A = ½H⁺·(q_r·w_r) with q_r = Qz_r and H = Σ_r w_r·q_r·q_rᵀ, over the representatives alone.
+/// The pseudo-inverse gives directions that no coalition tells apart the equal split.
+fn least_squares(design: &Design, coalitions: &Coalitions) -> Vec<f64> {
+    let (m, n_pairs) = (design.n_players, coalitions.n_pairs());
+    if n_pairs == 0 {
+        return Vec::new();
+    }
+    let weights = pair_weights(design, coalitions);
+    let centred = Mat::from_fn(n_pairs, m, |pair, player| centred(coalitions, pair, player));
+    let weighted = Mat::from_fn(n_pairs, m, |pair, player| weights[pair] * centred[(pair, player)]);
+    let gram = centred.transpose() * &weighted;
+    let solved = &weighted * half_pseudo_inverse(&gram);
+    (0..m).flat_map(|player| solved.col_as_slice(player).iter().copied()).collect()
+}
+
+/// ½H⁺ of a symmetric positive semidefinite H.
+fn half_pseudo_inverse(gram: &Mat<f64>) -> Mat<f64> {
+    let eigen =
+        gram.self_adjoint_eigen(Side::Lower).expect("finite symmetric matrices have eigenvalues. This is a bug.");
+    let (values, vectors) = (eigen.S().column_vector(), eigen.U());
+    let m = gram.nrows();
+    let floor = EIGENVALUE_FLOOR * (0..m).map(|i| values[i]).fold(0.0, f64::max);
+    let scaled =
+        Mat::from_fn(m, m, |row, i| if values[i] > floor { 0.5 * vectors[(row, i)] / values[i] } else { 0.0 });
+    scaled * vectors.transpose()
+}
+
+/// Regression weights of the pairs, scaled so that the largest is 1 and none overflows.
+fn pair_weights(design: &Design, coalitions: &Coalitions) -> Vec<f64> {
+    let counts = design.pairs_per_class();
+    let by_class: Vec<f64> =
+        counts.iter().enumerate().map(|(idx, &drawn)| design.ln_weight(idx + 1, drawn)).collect();
+    let class = |pair| coalitions.size(pair).min(design.n_players - coalitions.size(pair)) - 1;
+    let ln_weights: Vec<f64> = (0..coalitions.n_pairs()).map(|pair| by_class[class(pair)]).collect();
+    let largest = ln_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    ln_weights.iter().map(|ln_weight| (ln_weight - largest).exp()).collect()
+}

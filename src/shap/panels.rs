@@ -1,0 +1,73 @@
+//! A matrix cut into panels of 16 columns, the one layout that every product reads, on any device.
+
+use rayon::prelude::*;
+
+/// Columns of one panel: the 16 float32 of one cache line, or of one AVX-512 register.
+pub const PANEL_WIDTH: usize = 16;
+
+/// `[n_rows × n_columns]` stored as `[n_panels × n_rows × 16]`; columns past the last are 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Panels<T> {
+    pub n_rows: usize,
+    pub n_columns: usize,
+    pub data: Vec<T>,
+}
+
+impl<T: Copy + Default + Send + Sync> Panels<T> {
+    /// Packs columns of `n_rows` elements each. Panics when a column has another length.
+    pub fn from_columns<C: AsRef<[T]> + Sync>(n_rows: usize, columns: &[C]) -> Self {
+        let panel_len = n_rows * PANEL_WIDTH;
+        let mut data = vec![T::default(); columns.len().div_ceil(PANEL_WIDTH) * panel_len];
+        if panel_len > 0 {
+            data.par_chunks_exact_mut(panel_len)
+                .zip(columns.par_chunks(PANEL_WIDTH))
+                .for_each(|(panel, columns)| fill_panel(panel, columns));
+        }
+        Self { n_rows, n_columns: columns.len(), data }
+    }
+
+    pub fn n_panels(&self) -> usize {
+        self.n_columns.div_ceil(PANEL_WIDTH)
+    }
+
+    /// `[n_rows × 16]`, row-major.
+    pub fn panel(&self, panel_idx: usize) -> &[T] {
+        let panel_len = self.n_rows * PANEL_WIDTH;
+        &self.data[panel_idx * panel_len..][..panel_len]
+    }
+
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.data.as_slice())
+    }
+}
+
+fn fill_panel<T: Copy, C: AsRef<[T]>>(panel: &mut [T], columns: &[C]) {
+    let n_rows = panel.len() / PANEL_WIDTH;
+    for (lane, column) in columns.iter().enumerate() {
+        let column = column.as_ref();
+        assert_eq!(column.len(), n_rows, "a column of another height. This is a bug.");
+        for (row, &element) in panel.chunks_exact_mut(PANEL_WIDTH).zip(column) {
+            row[lane] = element;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_land_in_their_lane_and_the_rest_is_zero() {
+        let columns: Vec<[f32; 2]> = (0..17).map(|c| [c as f32, c as f32 + 0.5]).collect();
+        let panels = Panels::from_columns(2, &columns);
+        assert_eq!((panels.n_panels(), panels.data.len()), (2, 64));
+        assert_eq!(panels.panel(0)[16 + 3], 3.5);
+        assert_eq!(panels.panel(1)[..2], [16.0, 0.0]);
+    }
+
+    #[test]
+    fn no_columns_and_no_rows_are_legal() {
+        assert_eq!(Panels::<f32>::from_columns::<[f32; 3]>(3, &[]).data.len(), 0);
+        assert_eq!(Panels::<f32>::from_columns(0, &[[0.0; 0]; 5]).n_panels(), 1);
+    }
+}

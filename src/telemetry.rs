@@ -1,0 +1,121 @@
+//! Every metric, in one list, and the log. Labels are bounded: endpoints, outcomes, stages; never record values.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use metrics::{SetRecorderError, Unit};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+const REQUESTS: &str = "explaind_requests_total";
+const REQUEST_SECONDS: &str = "explaind_request_seconds";
+const STAGE_SECONDS: &str = "explaind_stage_seconds";
+pub const RUNNING: &str = "explaind_requests_running";
+pub const WAITING: &str = "explaind_requests_waiting";
+const RECORDS: &str = "explaind_records_total";
+const EXPLAINED: &str = "explaind_records_explained_total";
+const BATCH_COLUMNS: &str = "explaind_batch_columns";
+const BATCH_PROBLEMS: &str = "explaind_batch_problems";
+const BATCH_WAIT_SECONDS: &str = "explaind_batch_wait_seconds";
+const BATCH_SECONDS: &str = "explaind_batch_seconds";
+const FALLBACKS: &str = "explaind_device_fallbacks_total";
+const OPERATOR_BYTES: &str = "explaind_operator_bytes";
+const PANICS: &str = "explaind_panics_total";
+const BUILD: &str = "explaind_build_info";
+
+/// 0.1 ms to 60 s.
+const SECONDS: [f64; 15] =
+    [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0, 5.0, 20.0, 60.0];
+const COUNTS: [f64; 13] = [1., 2., 4., 8., 16., 32., 64., 128., 256., 512., 1024., 2048., 4096.];
+
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    #[error("metrics: {0}")]
+    Build(#[from] BuildError),
+    #[error("metrics: {0}")]
+    Recorder(#[from] SetRecorderError<PrometheusRecorder>),
+}
+
+/// Installs the process-wide recorder; the handle renders `/metrics`.
+pub fn install_metrics() -> Result<PrometheusHandle, TelemetryError> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Prefix("explaind_batch_".to_owned()), &COUNTS)?
+        .set_buckets_for_metric(Matcher::Suffix("_wait_seconds".to_owned()), &SECONDS)?
+        .build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder)?;
+    describe();
+    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!(REQUESTS, "Requests by endpoint and HTTP status");
+    describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "From the first byte to the answer");
+    describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of a request by stage");
+    describe_gauge!(RUNNING, "Requests running now");
+    describe_gauge!(WAITING, "Requests waiting for their turn");
+    describe_counter!(RECORDS, "Records received, by endpoint");
+    describe_counter!(EXPLAINED, "Records explained, by endpoint");
+    describe_histogram!(BATCH_COLUMNS, "Records × outputs of a batch");
+    describe_histogram!(BATCH_PROBLEMS, "Problems joined in a batch");
+    describe_histogram!(BATCH_WAIT_SECONDS, Unit::Seconds, "Time a problem waited for its batch");
+    describe_histogram!(BATCH_SECONDS, Unit::Seconds, "Time of a batch, by device");
+    describe_counter!(FALLBACKS, "Batches answered on the CPU instead of the device, by reason");
+    describe_gauge!(OPERATOR_BYTES, Unit::Bytes, "Operators kept for reuse");
+    describe_counter!(PANICS, "Requests that panicked");
+    describe_gauge!(BUILD, "Version of this server");
+}
+
+pub fn record_request(endpoint: &str, status: u16, took: Duration) {
+    counter!(REQUESTS, "endpoint" => endpoint.to_owned(), "status" => status.to_string()).increment(1);
+    histogram!(REQUEST_SECONDS, "endpoint" => endpoint.to_owned()).record(took);
+}
+
+pub fn record_stage(stage: &'static str, took: Duration) {
+    histogram!(STAGE_SECONDS, "stage" => stage).record(took);
+}
+
+pub fn record_records(endpoint: &str, n_records: usize, n_explained: usize) {
+    counter!(RECORDS, "endpoint" => endpoint.to_owned()).increment(n_records as u64);
+    counter!(EXPLAINED, "endpoint" => endpoint.to_owned()).increment(n_explained as u64);
+}
+
+/// Moves one of the gauges above.
+pub fn add_to_gauge(name: &'static str, change: f64) {
+    gauge!(name).increment(change);
+}
+
+pub fn record_batch(n_columns: usize, n_problems: usize, waits: impl Iterator<Item = Duration>) {
+    histogram!(BATCH_COLUMNS).record(n_columns as f64);
+    histogram!(BATCH_PROBLEMS).record(n_problems as f64);
+    waits.for_each(|wait| histogram!(BATCH_WAIT_SECONDS).record(wait));
+}
+
+pub fn record_batch_seconds(device: &str, took: Duration) {
+    histogram!(BATCH_SECONDS, "device" => device.to_owned()).record(took);
+}
+
+pub fn count_fallback(reason: &'static str) {
+    counter!(FALLBACKS, "reason" => reason).increment(1);
+}
+
+pub fn set_operator_bytes(bytes: usize) {
+    gauge!(OPERATOR_BYTES).set(bytes as f64);
+}
+
+pub fn count_panic() {
+    counter!(PANICS).increment(1);
+}
+
+/// Logs to stderr; `EXPLAIND_LOG` takes the filter of the tracing crates, `info` when unset.
+pub fn install_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("EXPLAIND_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,wgpu_core=warn,wgpu_hal=warn,naga=warn"));
+    let is_terminal = std::io::stderr().is_terminal();
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
+    // A second installation, as in tests, changes nothing.
+    let _ = log.try_init();
+}

@@ -1,0 +1,152 @@
+"""Starts the real binary and defines endpoints for it, for the client suites of this folder.
+
+EXPLAIND_BIN          path of the binary
+EXPLAIND_TEST_DEVICE  what --device gets, default cpu
+
+The server writes its log to the stderr that pytest captures, so a failed test shows it.
+"""
+
+import http.client
+import json
+import os
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_S, STOP_S, ANSWER_S = 120, 60, 120
+LISTENING = "listening on "
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def document(self):
+        assert self.status == 200, self.body
+        return json.loads(self.body)
+
+    @property
+    def scores(self):
+        """[n_records][n_classes]"""
+        lines = self.document["predictions"]["data"].split("\n")
+        return [[float(score) for score in line.split(",")] for line in lines]
+
+    @property
+    def attributions(self):
+        """[n_records][n_features][n_classes]"""
+        return [
+            [feature["attributions"][0]["attribution"] for feature in record]
+            for record in self.document["explanations"]["kernel_shap"]
+        ]
+
+    @property
+    def base_values(self):
+        return json.loads(self.headers["X-Explaind-Base-Values"])
+
+
+@dataclass
+class Server:
+    process: subprocess.Popen
+    url: str
+
+    def connect(self):
+        return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=ANSWER_S)
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def invoke(self, endpoint, body):
+        headers = {"Content-Type": "text/csv", "Accept": "text/csv"}
+        return self.request("POST", f"/endpoints/{endpoint}/invocations", body, headers)
+
+    def request(self, method, path, body=None, headers={}):
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def stop(self):
+        """Asks it to end, unless it has, and returns its exit code."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(STOP_S)
+
+
+def start(definitions):
+    binary = os.environ.get("EXPLAIND_BIN")
+    if not binary:
+        pytest.fail("Set EXPLAIND_BIN to the path of the explaind binary.")
+    command = [str(Path(binary).resolve()), "serve", "--listen", "127.0.0.1:0"]
+    command += ["--device", os.environ.get("EXPLAIND_TEST_DEVICE", "cpu")]
+    for definition in definitions:
+        command += ["--endpoints", str(definition)]
+    settings = {name: os.environ[name] for name in os.environ if not name.startswith("EXPLAIND_")}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=settings)
+
+    give_up = threading.Timer(READY_S, process.kill)
+    give_up.start()
+    for line in process.stdout:
+        if line.startswith(LISTENING):
+            give_up.cancel()
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            return Server(process, line.removeprefix(LISTENING).strip())
+    give_up.cancel()
+    pytest.fail(f"explaind ended with code {process.wait()} before it listened.")
+
+
+@pytest.fixture(scope="session")
+def examples():
+    return ROOT / "examples"
+
+
+@pytest.fixture(scope="module")
+def serve():
+    """serve(definition, ...) starts a server of these endpoint definitions; all end with the module."""
+    servers = []
+
+    def serve(*definitions):
+        servers.append(start(definitions))
+        return servers[-1]
+
+    yield serve
+    try:
+        assert [server.stop() for server in servers] == [0] * len(servers)
+    finally:
+        for server in servers:
+            server.process.kill()
+
+
+@pytest.fixture(scope="module")
+def define(tmp_path_factory):
+    """define(name, save_model, baseline, ...) writes an endpoint definition and returns its path."""
+
+    def define(name, save_model, baseline, use_logit=None, enable=None, environment={}):
+        folder = tmp_path_factory.mktemp(name)
+        save_model(folder / "model.json")
+        explainer = {"ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": baseline}}}
+        if use_logit is not None:
+            explainer["ShapConfig"]["UseLogit"] = use_logit
+        if enable is not None:
+            explainer["EnableExplanations"] = enable
+        container = {"ModelDataUrl": "model.json", "Mode": "SingleModel", "Environment": environment}
+        definition = {
+            "EndpointName": name,
+            "PrimaryContainer": container,
+            "ExplainerConfig": {"ClarifyExplainerConfig": explainer},
+        }
+        path = folder / "endpoint.json"
+        path.write_text(json.dumps(definition))
+        return path
+
+    return define
