@@ -38,3 +38,21 @@ impl Cli {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_setting_of_serve_is_also_an_environment_variable() {
+        let mut cli = Cli::command();
+        cli.build();
+        let serve = cli.find_subcommand("serve").expect("serve is there");
+        for argument in serve.get_arguments().filter(|argument| argument.get_id() != "help") {
+            let name = argument.get_long().expect("settings are long flags");
+            let variable = argument.get_env().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+            assert!(variable.starts_with("EXPLAIND_"), "--{name} has no EXPLAIND_ variable");
+        }
+    }
+}

@@ -74,6 +74,10 @@ impl Kernel {
         }
     }
 
+    pub(super) fn handles(&self) -> (Device, Queue) {
+        (self.device.clone(), self.queue.clone())
+    }
+
     /// See [`crate::compute::Device::attribute`]. Batches larger than the limit go in several dispatches.
     pub(super) fn attribute(
         &mut self,

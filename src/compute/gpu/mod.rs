@@ -38,7 +38,6 @@ impl Default for GpuLimits {
 /// One device, warmed up.
 pub struct Gpu {
     name: String,
-    device: wgpu::Device,
     faults: Faults,
     kernel: Kernel,
 }
@@ -57,16 +56,16 @@ impl Gpu {
                 .map_err(|error| DeviceError::Refused(error.to_string()))?;
             let faults = Faults::watch(&device);
             let wait = Duration::from_millis(limits.wait_ms_max);
-            let kernel = Kernel::new(device.clone(), queue, limits, wait);
-            let mut gpu = Self { name, device, faults, kernel };
+            let kernel = Kernel::new(device, queue, limits, wait);
+            let mut gpu = Self { name, faults, kernel };
             gpu.warm_up()?;
             Ok(gpu)
         })
     }
 
-    /// The wgpu device, so that a drill can destroy it.
-    pub fn device(&self) -> &wgpu::Device {
-        &self.device
+    /// The wgpu device and queue, so that a drill can lose or disturb them.
+    pub fn handles(&self) -> (wgpu::Device, wgpu::Queue) {
+        self.kernel.handles()
     }
 
     fn warm_up(&mut self) -> Result<(), DeviceError> {

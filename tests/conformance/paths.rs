@@ -1,0 +1,165 @@
+//! The compute paths under test: the whole pipeline with a game in the model's place, on each device.
+
+use std::sync::{Arc, OnceLock};
+
+use explaind::compute::cpu::Instructions;
+use explaind::compute::gpu::{GpuLimits, adapters, rank};
+use explaind::compute::{Attributor, BatchLimits, Cpu, Device, Engine, Gpu};
+use explaind::config::Kernel;
+use explaind::explain::{Explainer, Limits, Request, Settings, Shared};
+use explaind::model::{self, LinkedValue, ModelError, Predictions, Predictor, Values};
+use explaind::records::{Format, Table};
+use explaind::shap::{Coalitions, Estimator, OperatorCache};
+use futures_util::FutureExt;
+use ndarray::Array2;
+use wgpu::DeviceType;
+
+use crate::games::Game;
+
+/// The design of the games to solve.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    pub kernel: Kernel,
+    pub n_players: usize,
+    pub number_of_samples: Option<u64>,
+    pub seed: i64,
+}
+
+impl Setting {
+    pub fn new(n_players: usize, number_of_samples: Option<u64>) -> Self {
+        Self { kernel: Kernel::Shapley, n_players, number_of_samples, seed: 1 }
+    }
+}
+
+/// Anything that claims to attribute.
+pub trait Path: Send + Sync {
+    /// `[n_games][n_players]`; the games share a batch.
+    fn attributions(&self, setting: Setting, games: &[Game]) -> Vec<Vec<f64>>;
+}
+
+pub type SharedPath = Arc<dyn Path>;
+
+/// The production pipeline over one device.
+pub struct Pipeline(Arc<Shared>);
+
+impl Pipeline {
+    pub fn new(attributor: Attributor) -> Self {
+        let limits = Limits { records_max: 1 << 20, players_max: 4096, operator_bytes_max: 1 << 30 };
+        Self(Arc::new(Shared { attributor, operators: OperatorCache::new(1 << 30), limits }))
+    }
+
+    pub fn on_cpu(instructions: Instructions) -> Self {
+        let open =
+            move || Engine::accelerated(Box::new(move || Ok(Box::new(Cpu { instructions }) as Box<dyn Device>)));
+        Self::new(Attributor::start(open, BatchLimits::default()).expect("the CPU is always there"))
+    }
+
+    fn on_gpu(adapter: wgpu::Adapter) -> Self {
+        let open = move || {
+            let gpu =
+                move || Gpu::open(&adapter, GpuLimits::default()).map(|gpu| Box::new(gpu) as Box<dyn Device>);
+            Engine::accelerated(Box::new(gpu))
+        };
+        Self::new(Attributor::start(open, BatchLimits::default()).expect("the adapter was found"))
+    }
+}
+
+impl Path for Pipeline {
+    fn attributions(&self, setting: Setting, games: &[Game]) -> Vec<Vec<f64>> {
+        let Setting { kernel, n_players, number_of_samples, seed } = setting;
+        let settings = Settings { kernel, number_of_samples, seed, filter: None };
+        let games: Arc<[Game]> = games.into();
+        let record = vec!["1"; n_players].join(",");
+        let payload = vec![record; games.len()].join("\n").into();
+        let predictor = Arc::new(Games { n_players, games });
+        let explainer =
+            Explainer::new(predictor, (n_players, 1), settings, Arc::clone(&self.0)).expect("within the limits");
+        let request = Request { payload, accept: Format::Csv, filter: None };
+        let explanation = runtime().block_on(explainer.explain(request)).expect("games can be explained");
+        let is_sampled = explanation.report.estimators.contains(&Estimator::KernelShap);
+        let is_on_device = explanation.report.devices.contains(self.0.attributor.device());
+        assert!(is_on_device || !is_sampled || n_players < 2, "{:?} answered", explanation.report.devices);
+        explanation.attributions.into_iter().map(|phi| phi.expect("explained").column(0).to_vec()).collect()
+    }
+}
+
+pub fn runtime() -> &'static tokio::runtime::Runtime {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| tokio::runtime::Runtime::new().expect("a runtime starts"))
+}
+
+/// Record i plays game i; every feature is a player.
+struct Games {
+    n_players: usize,
+    games: Arc<[Game]>,
+}
+
+impl Games {
+    fn values_of(game: &Game, coalitions: &Coalitions) -> Array2<f64> {
+        let side = |pair, present| -> Vec<bool> {
+            (0..coalitions.n_players).map(|player| coalitions.contains(pair, player) == present).collect()
+        };
+        let sides = [true, false].into_iter();
+        let values =
+            sides.flat_map(|present| (0..coalitions.n_pairs()).map(move |pair| game(&side(pair, present))));
+        Array2::from_shape_vec((1, 2 * coalitions.n_pairs()), values.collect()).expect("one value each")
+    }
+}
+
+impl Predictor for Games {
+    fn predict<'a>(&'a self, records: &'a Arc<Table>, format: Format) -> model::Answer<'a, Predictions> {
+        let everybody = vec![true; self.n_players];
+        let values = Array2::from_shape_fn((records.n_records(), 1), |(idx, _)| self.games[idx](&everybody));
+        async move { Ok(Predictions { text: String::new(), format, values, clipped: 0 }) }.boxed()
+    }
+
+    fn differing(&self, _: &Table, _: usize) -> Result<Vec<u32>, ModelError> {
+        Ok((0..self.n_players as u32).collect())
+    }
+
+    fn null_value(&self) -> model::Answer<'_, LinkedValue> {
+        async { Ok(LinkedValue { value: vec![0.0], clipped: 0 }) }.boxed()
+    }
+
+    fn values<'a>(&'a self, _: &'a Arc<Table>, games: Vec<model::Game>) -> model::Answer<'a, Vec<Values>> {
+        let values = |game: &model::Game| Values {
+            values: Self::values_of(&self.games[game.record_idx], &game.coalitions),
+            clipped: 0,
+        };
+        let values = games.iter().map(values).collect();
+        async move { Ok(values) }.boxed()
+    }
+}
+
+/// Every path of this machine by name; the GPU's is `None` where there is no adapter.
+pub fn all() -> Vec<(String, Option<SharedPath>)> {
+    let cpu = |instructions| {
+        let path: SharedPath = Arc::new(Pipeline::on_cpu(instructions));
+        (format!("cpu {instructions:?}"), Some(path))
+    };
+    let mut all: Vec<_> = Instructions::available().into_iter().map(cpu).collect();
+    all.push(match adapter() {
+        None => ("gpu".to_owned(), None),
+        Some(adapter) => {
+            let name = format!("gpu {}", adapter.get_info().name);
+            (name, Some(Arc::new(Pipeline::on_gpu(adapter)) as SharedPath))
+        }
+    });
+    all
+}
+
+/// The best adapter of any kind. Panics where the environment requires one that is not there.
+pub fn adapter() -> Option<wgpu::Adapter> {
+    let best = adapters().into_iter().min_by_key(|adapter| rank(adapter.get_info().device_type));
+    let device_type = best.as_ref().map(|adapter| adapter.get_info().device_type);
+    match std::env::var("EXPLAIND_REQUIRE_GPU").as_deref() {
+        Err(_) => {}
+        Ok("any") => assert!(device_type.is_some(), "EXPLAIND_REQUIRE_GPU=any, and there is no adapter"),
+        Ok("discrete") => {
+            let message = "EXPLAIND_REQUIRE_GPU=discrete, and the best adapter is";
+            assert_eq!(device_type, Some(DeviceType::DiscreteGpu), "{message} {device_type:?}");
+        }
+        Ok(other) => panic!("EXPLAIND_REQUIRE_GPU={other}: known are any and discrete"),
+    }
+    best
+}
