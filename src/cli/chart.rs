@@ -80,9 +80,13 @@ fn most_likely(scores: &str) -> usize {
     (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or(0)
 }
 
+/// What the score is the score of, where the endpoint names it.
 fn label(document: &Value, output_idx: usize) -> String {
-    let label = document["label_headers"].get(output_idx).and_then(Value::as_str);
-    label.map(|label| format!("   the most likely class is {label:?}")).unwrap_or_default()
+    let labels = document["label_headers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    match labels {
+        [only] => format!("   the score of {only}"),
+        several => several.get(output_idx).map(|label| format!("   most likely: {label}")).unwrap_or_default(),
+    }
 }
 
 fn bars(document: &Value, record: &str, output_idx: usize) -> Option<Vec<Bar>> {

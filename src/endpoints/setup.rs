@@ -76,7 +76,7 @@ impl Setup {
             kernel: self.kernel,
             number_of_samples: self.number_of_samples,
             seed: self.seed,
-            filter: self.filter.as_deref().map(Filter::compile).transpose()?,
+            filter: self.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new),
         };
         let explainer =
             Explainer::new(Arc::new(predictor), (n_features, n_outputs), settings, Arc::clone(shared))?;

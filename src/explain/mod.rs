@@ -15,6 +15,7 @@ use crate::model::{Game, ModelError, Predictions, Predictor};
 use crate::offload::offload;
 use crate::records::{AnswerError, Filter, FilterError, Format, Table, TableError, read_answer};
 use crate::shap::{Design, DesignError, Operator, OperatorCache};
+use crate::telemetry;
 
 use report::Clock;
 pub use report::{Report, Stage};
@@ -46,7 +47,7 @@ pub struct Settings {
     pub number_of_samples: Option<u64>,
     pub seed: i64,
     /// Which records are explained where the request does not say; all without it.
-    pub filter: Option<Filter>,
+    pub filter: Option<Arc<Filter>>,
 }
 
 /// One endpoint's model with everything needed to explain it.
@@ -102,6 +103,8 @@ impl Explainer {
         shared: Arc<Shared>,
     ) -> Result<Self, DesignError> {
         let largest = settings.design(n_features.min(shared.limits.players_max), shared.limits)?;
+        // The usual operator is there before the first request.
+        shared.operators.get(largest);
         let record_bytes = 2 * largest.n_pairs * n_outputs * size_of::<f64>();
         let records_per_chunk = (CHUNK_BYTES_MAX / record_bytes.max(1)).max(1);
         Ok(Self { predictor, settings, shared, records_per_chunk })
@@ -111,10 +114,11 @@ impl Explainer {
     pub async fn explain(&self, request: Request) -> Result<Explanation, ExplainError> {
         let mut clock = Clock::start();
         let records_max = self.shared.limits.records_max;
-        let own_filter = request.filter.as_deref().map(Filter::compile).transpose()?;
+        let own_filter = request.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new);
         let records = Arc::new(offload(move |_| Table::read_csv(&request.payload, records_max)).await?);
         let predictions = self.predictor.predict(&records, request.accept).await?;
-        let selected = self.select(own_filter.as_ref(), &predictions)?;
+        let filter = own_filter.or_else(|| self.settings.filter.clone());
+        let (predictions, selected) = offload(move |_| select(filter.as_deref(), predictions)).await?;
         let null = self.predictor.null_value().await?;
         clock.lap(Stage::Predict);
 
@@ -143,18 +147,6 @@ impl Explainer {
         Ok(Explanation { predictions, attributions, base_values: null.value, report })
     }
 
-    /// The request's expression replaces the endpoint's; without any, all records are explained.
-    fn select(&self, own: Option<&Filter>, predictions: &Predictions) -> Result<Vec<usize>, ExplainError> {
-        let n_records = predictions.values.nrows();
-        match own.or(self.settings.filter.as_ref()) {
-            None => Ok((0..n_records).collect()),
-            Some(filter) => {
-                let answers = read_answer(&predictions.text, predictions.format, n_records)?;
-                Ok(filter.select(&answers)?)
-            }
-        }
-    }
-
     /// Players and operator of each record; operators met for the first time are built here.
     async fn operators(
         &self,
@@ -176,8 +168,20 @@ impl Explainer {
             let operator = shared.operators.get(design);
             (Game { record_idx, players, coalitions: Arc::clone(&operator.coalitions) }, operator)
         };
-        Ok(offload(move |_| players.into_iter().map(with_operator).collect()).await)
+        let operators = offload(move |_| players.into_iter().map(with_operator).collect()).await;
+        telemetry::set_operator_bytes(self.shared.operators.bytes());
+        Ok(operators)
     }
+}
+
+/// Indexes of the records that the filter selects; all without one.
+fn select(filter: Option<&Filter>, predictions: Predictions) -> Result<(Predictions, Vec<usize>), ExplainError> {
+    let n_records = predictions.values.nrows();
+    let selected = match filter {
+        None => (0..n_records).collect(),
+        Some(filter) => filter.select(&read_answer(&predictions.text, predictions.format, n_records)?)?,
+    };
+    Ok((predictions, selected))
 }
 
 impl Settings {

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from select import select
@@ -75,6 +76,11 @@ def scores(response):
     return [float(line) for line in response["Document"]["predictions"]["data"].split("\n")]
 
 
+def float32(text):
+    """The float32 that a score's text spells."""
+    return struct.unpack("f", struct.pack("f", float(text)))[0]
+
+
 def sums(record):
     """Per class, the sum of a record's attributions."""
     return [math.fsum(column) for column in zip(*(f["attributions"][0]["attribution"] for f in record))]
@@ -138,7 +144,7 @@ def test_attributions_of_probabilities_add_up_per_class(invoke, wines):
     assert len(lines) == len(wines)
     for line, record in zip(lines, document["explanations"]["kernel_shap"]):
         assert all(len(f["attributions"][0]["attribution"]) == 3 for f in record)
-        probabilities = [float(cell) for cell in line.split(",")]
+        probabilities = [float32(cell) for cell in line.split(",")]
         assert math.fsum(probabilities) == pytest.approx(1, abs=1e-6)
         for total, score, base in zip(sums(record), probabilities, bases, strict=True):
             assert total == pytest.approx(score - base, abs=1e-9 * max(score, base))

@@ -9,8 +9,6 @@ use serde::de::{DeserializeOwned, Deserializer, Error, Unexpected, Visitor};
 
 use super::{XgboostError, cut};
 
-const DEPTH_MAX: usize = 64;
-
 /// The words that XGBoost writes where JSON has no number.
 const NOT_FINITE: [(&str, f32); 3] =
     [("NaN", f32::NAN), ("Infinity", f32::INFINITY), ("-Infinity", f32::NEG_INFINITY)];
@@ -30,20 +28,6 @@ pub(super) fn recognise(bytes: &[u8]) -> Result<(), XgboostError> {
         }
         [] => Err(XgboostError::NotJson { actual: "it is empty".to_owned() }),
     }
-}
-
-/// Refuses brackets nested too deep for the stack of whoever reads on.
-pub(super) fn check_depth(bytes: &[u8]) -> Result<(), XgboostError> {
-    let mut depth = 0_usize;
-    for (at, byte) in outside_strings(bytes) {
-        match byte {
-            b'[' | b'{' if depth == DEPTH_MAX => return Err(XgboostError::TooDeep { at, limit: DEPTH_MAX }),
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// Puts quotes around the words of `NOT_FINITE` that stand outside strings.
@@ -283,10 +267,15 @@ mod tests {
     }
 
     #[test]
-    fn brackets_in_strings_are_not_nested() {
-        let text = |n: usize| format!(r#"{}"{}""#, "[".repeat(n), "[".repeat(100));
-        assert_eq!(check_depth(text(64).as_bytes()), Ok(()));
-        assert_eq!(check_depth(text(65).as_bytes()), Err(XgboostError::TooDeep { at: 64, limit: 64 }));
+    fn brackets_without_end_are_an_error_and_no_stack_overflow() {
+        for (open, n) in
+            [("[", 1_000_000), ("{\"learner\":", 1_000_000), ("{\"learner\":{\"attributes\":[", 500_000)]
+        {
+            assert!(matches!(
+                learner(open.repeat(n).as_bytes()),
+                Err(XgboostError::Damaged { .. } | XgboostError::Type { .. })
+            ));
+        }
     }
 
     #[test]
@@ -324,7 +313,7 @@ mod tests {
             (b"{}", "missing field `learner`"),
             (b"{\"learner\xff", "damaged JSON"),
             (b"{\"learner", "damaged JSON: EOF"),
-            (deep.as_bytes(), "byte 74: JSON nested deeper than 64 levels"),
+            (deep.as_bytes(), "learner[0][0]: invalid type: sequence"),
         ];
         for (bytes, fragment) in cases {
             let text = error(bytes);

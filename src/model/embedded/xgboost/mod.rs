@@ -19,7 +19,6 @@ const QUOTE_CHARS_MAX: usize = 80;
 /// Reads a model. All its trees are summed, as `Booster.predict` does, `best_iteration` or not.
 pub fn load(bytes: &[u8]) -> Result<TreeEnsemble, XgboostError> {
     json::recognise(bytes)?;
-    json::check_depth(bytes)?;
     let json = json::quote_not_finite(bytes);
     let mut ensemble = learner::empty_ensemble(&json::learner(&json)?)?;
     let model = json::model(&json)?;
@@ -37,8 +36,6 @@ pub enum XgboostError {
     NotJson { actual: String },
     #[error("the file has {actual} bytes; expected fewer than {limit}")]
     TooLong { actual: usize, limit: usize },
-    #[error("byte {at}: JSON nested deeper than {limit} levels")]
-    TooDeep { at: usize, limit: usize },
     #[error("damaged JSON: {detail}")]
     Damaged { detail: String },
     #[error("{path}: {detail}")]

@@ -1,0 +1,96 @@
+"""The README's commands, run as they are written there, from the repository's root."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+STARTED_S, ENDED_S = 600, 60
+
+
+def block(language, fragment):
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    (found,) = [text for text in blocks if fragment in text]
+    return found
+
+
+def settings():
+    return {name: os.environ[name] for name in os.environ if not name.startswith("EXPLAIND_")}
+
+
+@contextmanager
+def running(command, until):
+    """Runs a command that serves, yields what it printed until the line that holds `until`, then presses Ctrl-C."""
+    process = subprocess.Popen(
+        command, shell=True, cwd=ROOT, env=settings(), text=True, stdout=subprocess.PIPE, start_new_session=True
+    )
+    give_up = threading.Timer(STARTED_S, os.killpg, (process.pid, signal.SIGKILL))
+    give_up.start()
+    printed = ""
+    try:
+        while until not in printed:
+            line = process.stdout.readline()
+            assert line, f"{command!r} ended before it printed {until!r}: {printed}"
+            printed += line
+        yield printed
+    finally:
+        give_up.cancel()
+        os.killpg(process.pid, signal.SIGINT)
+        process.stdout.read()
+        assert process.wait(ENDED_S) == 0
+
+
+def run(command):
+    return subprocess.run(
+        command, shell=True, cwd=ROOT, env=settings(), text=True, capture_output=True, check=True, timeout=ENDED_S
+    ).stdout
+
+
+@pytest.fixture(scope="module")
+def served():
+    with running(block("sh", "serve --endpoints examples"), "listening on http://127.0.0.1:8700"):
+        yield
+
+
+def test_the_demo_draws_what_the_readme_shows():
+    with running(block("sh", "-- demo"), "until Ctrl-C") as printed:
+        shown = [line for line in block("text", "Endpoint breast-cancer").splitlines() if line.strip() != "..."]
+        assert [line for line in shown if line not in printed.splitlines()] == []
+        assert "\x1b" not in printed
+
+
+def test_the_curl_line_answers(served):
+    assert '"label_headers":["cultivar 1","cultivar 2","cultivar 3"]' in run(block("sh", "curl http"))
+
+
+def test_the_boto3_lines_answer(served):
+    script = subprocess.run(
+        [sys.executable, "-c", block("python", "boto3")], cwd=ROOT, text=True, capture_output=True, check=True
+    )
+    assert '"kernel_shap":[[{"attributions":[{"attribution":[' in script.stdout
+
+
+def test_the_devices_are_listed():
+    assert "--device auto:" in run(block("sh", "-- devices"))
+
+
+def test_the_definition_of_the_readme_serves(serve, tmp_path):
+    folder = tmp_path / "loans"
+    folder.mkdir()
+    (folder / "endpoint.json").write_text(block("json", "EndpointName"))
+    model = (ROOT / "tests/models/3.2-binary.model.json").read_text()
+    (folder / "model.json").write_text(model)
+    # The fixture has five features, the README's model two.
+    definition = (folder / "endpoint.json").read_text()
+    definition = definition.replace('"41,52000"', '"0,0,0,0,0"').replace('["age", "income"]', '["a","b","c","d","e"]')
+    (folder / "endpoint.json").write_text(definition)
+    answer = serve(folder).invoke("loans", "1,2,3,4,5")
+    assert answer.document["label_headers"] == ["default"]
