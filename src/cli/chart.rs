@@ -102,7 +102,9 @@ fn bars(document: &Value, record: &str, output_idx: usize) -> Option<Vec<Bar>> {
 /// Largest first; what is left over is summed in one bar.
 fn draw_bars(text: &mut String, mut bars: Vec<Bar>, paint: &Paint) -> fmt::Result {
     bars.sort_by(|a, b| b.attribution.abs().total_cmp(&a.attribution.abs()));
-    let others = bars.split_off(bars.len().min(BARS_MAX));
+    // A single feature left over gets its own line.
+    let n_shown = if bars.len() == BARS_MAX + 1 { bars.len() } else { bars.len().min(BARS_MAX) };
+    let others = bars.split_off(n_shown);
     if !others.is_empty() {
         let attribution = others.iter().map(|bar| bar.attribution).sum();
         bars.push(Bar { label: format!("{} other features", others.len()), attribution });

@@ -1,5 +1,6 @@
 //! `explaind demo`: serves a bundled endpoint on a free loopback port, explains one record over HTTP, draws it.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use super::signals::Signals;
 use super::{chart, engine, serve};
 use crate::aws::{definition, headers};
 use crate::config::{EngineConfig, ServerConfig};
@@ -100,11 +102,14 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
             let _ = stopped.await;
         }));
         let answered = invoke(&url, bundle.name, record).await?;
-        print!("{}", chart::draw(&chart::Picture { name: bundle.name, record, link, answered: &answered })?);
-        print_next(&url, bundle.name, record);
+        let mut out = io::stdout();
+        let picture = chart::Picture { name: bundle.name, record, link, answered: &answered };
+        out.write_all(chart::draw(&picture)?.as_bytes())?;
+        write_next(&mut out, &url, bundle.name, record)?;
         if !config.once {
-            println!("\nServing on {url} until Ctrl-C.");
-            serve::shutdown().await;
+            let signals = Signals::install()?;
+            writeln!(out, "\nServing on {url} until Ctrl-C.")?;
+            signals.shutdown().await;
         }
         let _ = stop.send(());
         server.await?;
@@ -132,14 +137,23 @@ async fn invoke(url: &str, endpoint: &str, record: &str) -> anyhow::Result<Answe
     })
 }
 
-fn print_next(url: &str, name: &str, record: &str) {
-    println!("\nTry it yourself, with curl:\n");
-    println!("  curl {url}/endpoints/{name}/invocations -H 'Content-Type: text/csv' \\\n    -d '{record}'");
-    println!("\nor with boto3, unchanged but for endpoint_url:\n");
-    println!("  import boto3");
-    println!("  runtime = boto3.client(\"sagemaker-runtime\", endpoint_url=\"{url}\", region_name=\"us-east-1\",");
-    println!("                         aws_access_key_id=\"test\", aws_secret_access_key=\"test\")");
-    println!("  answer = runtime.invoke_endpoint(EndpointName=\"{name}\", ContentType=\"text/csv\",");
-    println!("                                   Body=\"{record}\")");
-    println!("  print(answer[\"Body\"].read().decode())");
+fn write_next(out: &mut impl Write, url: &str, name: &str, record: &str) -> io::Result<()> {
+    write!(
+        out,
+        r#"
+Try it yourself, with curl:
+
+  curl {url}/endpoints/{name}/invocations -H 'Content-Type: text/csv' \
+    -d '{record}'
+
+or with boto3, unchanged but for endpoint_url:
+
+  import boto3
+  runtime = boto3.client("sagemaker-runtime", endpoint_url="{url}", region_name="us-east-1",
+                         aws_access_key_id="test", aws_secret_access_key="test")
+  answer = runtime.invoke_endpoint(EndpointName="{name}", ContentType="text/csv",
+                                   Body="{record}")
+  print(answer["Body"].read().decode())
+"#
+    )
 }

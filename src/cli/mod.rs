@@ -5,6 +5,7 @@ mod demo;
 mod devices;
 mod engine;
 mod serve;
+mod signals;
 
 use clap::{Parser, Subcommand};
 

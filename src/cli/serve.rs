@@ -1,5 +1,6 @@
 //! `explaind serve`: definitions → endpoints → HTTP until SIGTERM or Ctrl-C.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 
 use super::engine;
+use super::signals::Signals;
 use crate::aws::definition;
 use crate::config::{EngineConfig, ServeConfig};
 use crate::endpoints::{Endpoint, Registry};
@@ -31,8 +33,10 @@ pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
-        println!("listening on http://{}", listener.local_addr()?);
-        if !http::serve(listener, app, shutdown()).await {
+        let signals = Signals::install()?;
+        // A closed stdout is no reason not to serve.
+        let _ = writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?);
+        if !http::serve(listener, app, signals.shutdown()).await {
             tracing::warn!("requests were still running at the end of the drain and are lost");
         }
         Ok(())
@@ -79,35 +83,4 @@ fn open_endpoint(path: &Path, config: &EngineConfig, shared: &Arc<Shared>) -> an
         let member = definition::member(&error);
         anyhow::Error::new(error).context(member)
     })
-}
-
-/// Resolves at the first SIGTERM or Ctrl-C; a second one ends the process at once.
-pub(super) async fn shutdown() {
-    signal().await;
-    tracing::info!("draining; a second signal ends the process at once");
-    tokio::spawn(async {
-        signal().await;
-        std::process::exit(1);
-    });
-}
-
-#[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
-}
-
-#[cfg(not(unix))]
-async fn signal() {
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -23,7 +23,7 @@ fn compare(path: &dyn Path) -> Check {
         for kernel in [Kernel::Shapley, Kernel::Clarify] {
             let setting = Setting { kernel, ..Setting::new(n_players, samples) };
             let game = smooth(n_players as u64);
-            let got = path.attributions(setting, &[game.clone()]).remove(0);
+            let got = path.attributions(setting, std::slice::from_ref(&game)).remove(0);
             within_bound(setting, &game, &got)?;
         }
     }

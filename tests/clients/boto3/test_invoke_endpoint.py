@@ -102,8 +102,9 @@ def test_a_record_is_answered_with_the_documented_document(invoke, records, exam
     assert response["ContentType"] == "application/json"
     assert response["InvokedProductionVariant"] == "AllTraffic"
     assert response["ResponseMetadata"]["RequestId"]
-    assert list(document) == ["version", "predictions", "explanations"]
+    assert list(document) == ["version", "predictions", "label_headers", "explanations"]
     assert document["version"] == "1.0"
+    assert document["label_headers"] == ["malignant"]
     assert list(document["predictions"]) == ["content_type", "data"]
     assert document["predictions"]["content_type"].split(";")[0] == "text/csv"
     assert scores(response)[0] > 0.9
@@ -129,8 +130,8 @@ def test_attributions_of_log_odds_add_up(invoke, records):
     response = invoke("\n".join(records))
     (base,) = json.loads(headers(response)["x-explaind-base-values"])
     for score, record in zip(scores(response), response["Document"]["explanations"]["kernel_shap"]):
-        # The score comes as float32 text, which is all the logit can be known from.
-        known_to = 2**-24 / (score * (1 - score)) + 1e-9
+        # The score comes as float32 text after two roundings, which is all the logit can be known from.
+        known_to = 2**-23 / (score * (1 - score)) + 1e-9
         assert sums(record) == [pytest.approx(math.log(score / (1 - score)) - base, abs=known_to)]
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -29,10 +30,8 @@ def settings():
 @contextmanager
 def running(command, until):
     """Runs a command that serves, yields what it printed until the line that holds `until`, then presses Ctrl-C."""
-    process = subprocess.Popen(
-        command, shell=True, cwd=ROOT, env=settings(), text=True, stdout=subprocess.PIPE, start_new_session=True
-    )
-    give_up = threading.Timer(STARTED_S, os.killpg, (process.pid, signal.SIGKILL))
+    process = subprocess.Popen(shlex.split(command), cwd=ROOT, env=settings(), text=True, stdout=subprocess.PIPE)
+    give_up = threading.Timer(STARTED_S, process.kill)
     give_up.start()
     printed = ""
     try:
@@ -43,7 +42,7 @@ def running(command, until):
         yield printed
     finally:
         give_up.cancel()
-        os.killpg(process.pid, signal.SIGINT)
+        process.send_signal(signal.SIGINT)
         process.stdout.read()
         assert process.wait(ENDED_S) == 0
 
