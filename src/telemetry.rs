@@ -40,8 +40,8 @@ pub enum TelemetryError {
 pub fn install_metrics() -> Result<PrometheusHandle, TelemetryError> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
-        .set_buckets_for_metric(Matcher::Prefix("explaind_batch_".to_owned()), &COUNTS)?
-        .set_buckets_for_metric(Matcher::Suffix("_wait_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Full(BATCH_COLUMNS.to_owned()), &COUNTS)?
+        .set_buckets_for_metric(Matcher::Full(BATCH_PROBLEMS.to_owned()), &COUNTS)?
         .build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder)?;

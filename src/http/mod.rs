@@ -42,5 +42,6 @@ fn routes(app: Arc<App>) -> Router {
         .route("/ping", get(health::ping))
         .route("/metrics", get(health::metrics))
         .fallback(respond::unknown_operation)
+        .method_not_allowed_fallback(respond::unknown_operation)
         .with_state(app)
 }
