@@ -101,6 +101,10 @@ pub struct ServerConfig {
     #[arg(long, env = "EXPLAIND_BODY_BYTES_MAX", default_value_t = 6 << 20, value_name = "BYTES")]
     pub body_bytes_max: usize,
 
+    /// Bodies of all requests together, in MiB; one more is answered 429
+    #[arg(long, env = "EXPLAIND_BODIES_MIB_MAX", default_value_t = 1024, value_name = "MIB")]
+    pub bodies_mib_max: usize,
+
     /// Records of one request
     #[arg(long, env = "EXPLAIND_RECORDS_MAX", default_value_t = 100_000, value_name = "RECORDS")]
     pub records_max: usize,

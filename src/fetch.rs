@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    #[error("{path}: {source}")]
-    Io { path: PathBuf, source: io::Error },
+    #[error("{path}: {reason}")]
+    Io { path: PathBuf, reason: io::Error },
     #[error("{path}: larger than the limit of {limit} bytes")]
     TooLarge { path: PathBuf, limit: u64 },
 }
 
 /// The whole file, if it has at most `bytes_max` bytes.
 pub fn read_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, FetchError> {
-    let io_error = |source| FetchError::Io { path: path.to_owned(), source };
+    let io_error = |reason| FetchError::Io { path: path.to_owned(), reason };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(io_error)?;
     file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(io_error)?;

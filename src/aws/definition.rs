@@ -16,7 +16,7 @@ const NAME_CHARS_MAX: usize = 63;
 const INLINE_BASELINE_CHARS_MAX: usize = 4096;
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 struct Definition {
     endpoint_name: String,
     primary_container: Container,
@@ -24,7 +24,7 @@ struct Definition {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 struct Container {
     model_data_url: String,
     #[serde(default)]
@@ -43,13 +43,13 @@ enum Mode {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 struct ExplainerConfig {
     clarify_explainer_config: ClarifyExplainerConfig,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 struct ClarifyExplainerConfig {
     enable_explanations: Option<String>,
     #[serde(default)]
@@ -58,7 +58,7 @@ struct ClarifyExplainerConfig {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 struct InferenceConfig {
     feature_headers: Option<Vec<String>>,
     label_headers: Option<Vec<String>>,
@@ -70,7 +70,7 @@ struct InferenceConfig {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 struct ShapConfig {
     shap_baseline_config: ShapBaselineConfig,
     number_of_samples: Option<u64>,
@@ -80,7 +80,7 @@ struct ShapConfig {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 struct ShapBaselineConfig {
     #[serde(default)]
     mime_type: BaselineMime,
@@ -96,8 +96,8 @@ enum BaselineMime {
 
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
-    #[error("{path}: {source}")]
-    Json { path: String, source: serde_json::Error },
+    #[error("{path}: {reason}")]
+    Json { path: String, reason: serde_json::Error },
     #[error("{path}: {value:?} {rule}")]
     Rule { path: &'static str, value: String, rule: String },
 }
@@ -126,11 +126,16 @@ pub fn member(error: &SetupError) -> &'static str {
 pub fn read(json: &[u8], folder: &Path, kernel: Kernel) -> Result<Setup, DefinitionError> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let definition: Definition = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| DefinitionError::Json { path: error.path().to_string(), source: error.into_inner() })?;
+        .map_err(|error| DefinitionError::Json { path: place(error.path()), reason: error.into_inner() })?;
     deserializer
         .end()
-        .map_err(|source| DefinitionError::Json { path: "after the definition".to_owned(), source })?;
+        .map_err(|reason| DefinitionError::Json { path: "after the definition".to_owned(), reason })?;
     definition.into_setup(folder, kernel)
+}
+
+/// The member, or words where the fault is in no member.
+fn place(path: &serde_path_to_error::Path) -> String {
+    if path.iter().next().is_none() { "the definition".to_owned() } else { path.to_string() }
 }
 
 impl Definition {

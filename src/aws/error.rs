@@ -21,10 +21,16 @@ pub enum InvokeError {
     BodyTooLarge { limit: usize },
     #[error("The request body was not complete after {waited_ms} ms.")]
     BodyTooSlow { waited_ms: u64 },
+    #[error("The bodies of all running and waiting requests fill the memory they may have.")]
+    BodiesTooLarge,
+    #[error("The content encoding {0:?} is not supported; send the body as it is.")]
+    ContentEncoding(String),
     #[error("The request body could not be read.")]
     BodyBroken,
     #[error("the content type {0:?} is not supported; supported: text/csv")]
     ContentType(String),
+    #[error("the request has no content type; supported: text/csv")]
+    NoContentType,
     #[error("the accepted type {0:?} is not supported; supported: text/csv, application/jsonlines")]
     Accept(String),
     #[error(transparent)]
@@ -78,8 +84,9 @@ impl InvokeError {
                 refused(400, "ValidationError")
             }
             Self::BodyTooLarge { .. } => refused(413, "ValidationError"),
+            Self::ContentEncoding(_) => refused(415, "ValidationError"),
             Self::BodyTooSlow { .. } => refused(408, "RequestTimeoutException"),
-            Self::ContentType(_) | Self::Accept(_) => model(400),
+            Self::ContentType(_) | Self::NoContentType | Self::Accept(_) => model(400),
             Self::Explain(error) => match error {
                 ExplainError::Records(_)
                 | ExplainError::Answer(_)
@@ -94,7 +101,7 @@ impl InvokeError {
                 },
                 ExplainError::Compute(_) | ExplainError::NotFinite { .. } => refused(500, "InternalFailure"),
             },
-            Self::Throttled { .. } => refused(429, "ThrottlingException"),
+            Self::Throttled { .. } | Self::BodiesTooLarge => refused(429, "ThrottlingException"),
             Self::WaitedTooLong { .. } => refused(503, "ServiceUnavailable"),
             Self::DeadlinePassed { .. } => model(0),
             Self::Panicked => refused(500, "InternalFailure"),

@@ -22,8 +22,14 @@ const PLACE_BYTES: usize = 1 << 10;
 /// Columns under one sampled operator: some records of one request.
 pub struct Problem {
     pub operator: Arc<Operator>,
-    /// `[n_columns × n_pairs]`, one column after the other.
-    pub columns: Vec<f32>,
+    /// `[n_columns]` columns of `n_pairs` elements.
+    pub columns: Vec<Vec<f32>>,
+}
+
+impl Problem {
+    fn bytes(&self) -> usize {
+        self.columns.len() * self.operator.design.n_pairs * size_of::<f32>()
+    }
 }
 
 #[derive(Debug)]
@@ -87,8 +93,7 @@ impl Attributor {
 
     /// Waits for a place in the queue, then for the batch. Dropping the future gives the place back.
     pub async fn solve(&self, problem: Problem) -> Result<Solution, AttributorClosed> {
-        let bytes = size_of_val(problem.columns.as_slice());
-        let n_places = u32::try_from(bytes.div_ceil(PLACE_BYTES)).unwrap_or(u32::MAX).min(self.n_places);
+        let n_places = u32::try_from(problem.bytes().div_ceil(PLACE_BYTES)).unwrap_or(u32::MAX).min(self.n_places);
         let place = Arc::clone(&self.places).acquire_many_owned(n_places).await.map_err(|_| AttributorClosed)?;
         let (reply, solution) = oneshot::channel();
         let entry = Entry { problem, reply, waiting_since: Instant::now(), _place: place };
@@ -99,11 +104,11 @@ impl Attributor {
 
 impl Load for Entry {
     fn n_columns(&self) -> usize {
-        self.problem.columns.len() / self.problem.operator.design.n_pairs.max(1)
+        self.problem.columns.len()
     }
 
     fn bytes(&self) -> usize {
-        size_of_val(self.problem.columns.as_slice())
+        self.problem.bytes()
     }
 
     fn operator_id(&self) -> u64 {
@@ -131,8 +136,7 @@ fn solve_group(engine: &mut Engine, group: Vec<Entry>) {
     };
     let started = Instant::now();
     let n_pairs = operator.design.n_pairs;
-    let columns: Vec<&[f32]> =
-        group.iter().flat_map(|entry| entry.problem.columns.chunks_exact(n_pairs)).collect();
+    let columns: Vec<&Vec<f32>> = group.iter().flat_map(|entry| &entry.problem.columns).collect();
     telemetry::record_batch(columns.len(), group.len(), group.iter().map(|entry| entry.waiting_since.elapsed()));
     let panels = Panels::from_columns(n_pairs, &columns);
     let (attributions, device) = engine.solve(operator.id, matrix, &panels);

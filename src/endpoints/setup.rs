@@ -1,5 +1,6 @@
 //! What an endpoint is made of → an endpoint: model loaded, baseline read, everything checked before it serves.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -42,8 +43,8 @@ pub enum ModelSource {
 pub enum SetupError {
     #[error(transparent)]
     ModelFile(#[from] FetchError),
-    #[error("{source_name}: {source}")]
-    Model { source_name: String, source: xgboost::XgboostError },
+    #[error("{name}: {reason}")]
+    Model { name: String, reason: xgboost::XgboostError },
     #[error(transparent)]
     BaselineTable(#[from] TableError),
     #[error(transparent)]
@@ -63,7 +64,8 @@ pub enum SetupError {
 impl Setup {
     /// Loads the model (at most `model_bytes_max` bytes) and checks all parts against each other.
     pub fn open(self, shared: &Arc<Shared>, model_bytes_max: u64) -> Result<Endpoint, SetupError> {
-        let trees = self.model.load(model_bytes_max)?;
+        let in_model = |reason| SetupError::Model { name: self.model.name(), reason };
+        let trees = xgboost::load(&self.model.bytes(model_bytes_max)?).map_err(in_model)?;
         let (n_features, n_outputs) = (trees.n_features, trees.n_outputs);
         check_count(&self.feature_headers, n_features, |got, expected| SetupError::FeatureHeaders {
             got,
@@ -86,12 +88,18 @@ impl Setup {
 }
 
 impl ModelSource {
-    fn load(&self, bytes_max: u64) -> Result<crate::form::TreeEnsemble, SetupError> {
-        let (source_name, loaded) = match self {
-            Self::File(path) => (path.display().to_string(), xgboost::load(&read_file(path, bytes_max)?)),
-            Self::Bundled(bytes) => ("the bundled model".to_owned(), xgboost::load(bytes)),
-        };
-        loaded.map_err(|source| SetupError::Model { source_name, source })
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Bundled(_) => "the bundled model".to_owned(),
+        }
+    }
+
+    fn bytes(&self, bytes_max: u64) -> Result<Cow<'static, [u8]>, FetchError> {
+        match self {
+            Self::File(path) => read_file(path, bytes_max).map(Cow::Owned),
+            Self::Bundled(bytes) => Ok(Cow::Borrowed(bytes)),
+        }
     }
 }
 

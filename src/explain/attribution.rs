@@ -12,7 +12,7 @@ use crate::compute::cpu::{Instructions, attribute::attribute};
 use crate::compute::{Attributor, AttributorClosed, Problem};
 use crate::model::Game;
 use crate::offload::offload;
-use crate::shap::{Matrix, Operator, Panels, Scaled, attributions, differences};
+use crate::shap::{Matrix, Operator, Panels, attributions, differences, scaled, unscaled};
 
 /// A game whose coalitions have their values.
 pub(super) struct Played {
@@ -60,37 +60,40 @@ async fn solve_group(
 ) -> Result<Solved, AttributorClosed> {
     let operator = Arc::clone(&played[places[0]].operator);
     let own = (Arc::clone(&played), places.clone());
-    let is_sampled = matches!(operator.matrix, Matrix::Single(_)) && operator.design.n_pairs > 0;
-    if !is_sampled {
-        return Ok((places, offload(move |_| on_host(&own.0, &own.1)).await, "cpu".into()));
-    }
-    let scaled = offload(move |_| scaled_columns(&own.0, &own.1)).await;
-    let columns = scaled.iter().flat_map(|scaled| scaled.column.iter().copied()).collect();
-    let n_players = operator.design.n_players;
-    let solution = attributor.solve(Problem { operator, columns }).await?;
-    let products = solution.attributions.chunks_exact(n_players);
-    let mut products = products.zip(&scaled).map(|(product, scaled)| scaled.restore(product));
+    let (products, device) = match &operator.matrix {
+        Matrix::Single(_) if operator.design.n_pairs > 0 => {
+            let (columns, scales) = offload(move |_| scaled_columns(&own.0, &own.1)).await;
+            let solution = attributor.solve(Problem { operator: Arc::clone(&operator), columns }).await?;
+            let products = solution.attributions.chunks_exact(operator.design.n_players);
+            let products: Vec<Vec<f64>> =
+                products.zip(scales).map(|(product, scale)| unscaled(product, scale)).collect();
+            (products, solution.device)
+        }
+        _ => (offload(move |_| host_products(&own.0, &own.1)).await, "cpu".into()),
+    };
+    let mut products = products.into_iter();
     let finished = places.iter().map(|&place| finish(&played[place], &mut products)).collect();
-    Ok((places, finished, solution.device))
+    Ok((places, finished, device))
 }
 
 /// Float64 throughout: a listing is exact to rounding, and a design without coalitions is the equal split.
-fn on_host(played: &[Played], places: &[usize]) -> Vec<PlayerAttributions> {
-    let operator = &played[places[0]].operator;
-    let Matrix::Double(matrix) = &operator.matrix else {
-        let equal = std::iter::repeat(vec![0.0; operator.design.n_players]);
-        return places.iter().map(|&place| finish(&played[place], &mut equal.clone())).collect();
-    };
+fn host_products(played: &[Played], places: &[usize]) -> Vec<Vec<f64>> {
+    let Operator { design, matrix, .. } = played[places[0]].operator.as_ref();
     let columns: Vec<Vec<f64>> = places.iter().flat_map(|&place| columns(&played[place])).collect();
-    let panels = Panels::from_columns(operator.design.n_pairs, &columns);
-    let product = attribute(Instructions::detect(), matrix, &panels);
-    let mut products =
-        product.chunks(operator.design.n_players.max(1)).map(<[f64]>::to_vec).chain(std::iter::repeat(Vec::new()));
-    places.iter().map(|&place| finish(&played[place], &mut products)).collect()
+    match matrix {
+        Matrix::Double(matrix) if design.n_pairs > 0 => {
+            let panels = Panels::from_columns(design.n_pairs, &columns);
+            let products = attribute(Instructions::detect(), matrix, &panels);
+            products.chunks_exact(design.n_players).map(<[f64]>::to_vec).collect()
+        }
+        _ => vec![vec![0.0; design.n_players]; columns.len()],
+    }
 }
 
-fn scaled_columns(played: &[Played], places: &[usize]) -> Vec<Scaled> {
-    places.par_iter().flat_map_iter(|&place| columns(&played[place])).map(|column| Scaled::of(&column)).collect()
+/// Columns in float32, and what each was divided by.
+fn scaled_columns(played: &[Played], places: &[usize]) -> (Vec<Vec<f32>>, Vec<f64>) {
+    let columns = places.par_iter().flat_map_iter(|&place| columns(&played[place]));
+    columns.map(|column| scaled(&column)).unzip()
 }
 
 /// What the operator multiplies, one column for each output.

@@ -117,6 +117,10 @@ impl Explainer {
         let own_filter = request.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new);
         let records = Arc::new(offload(move |_| Table::read_csv(&request.payload, records_max)).await?);
         let predictions = self.predictor.predict(&records, request.accept).await?;
+        let (got, expected) = (predictions.values.nrows(), records.n_records());
+        if got != expected {
+            return Err(AnswerError::Count { got, expected }.into());
+        }
         let filter = own_filter.or_else(|| self.settings.filter.clone());
         let (predictions, selected) = offload(move |_| select(filter.as_deref(), predictions)).await?;
         let null = self.predictor.null_value().await?;

@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::ServerConfig;
 use crate::endpoints::Registry;
 use admission::Admission;
+use body::Bodies;
 
 pub use server::serve;
 
@@ -25,6 +27,7 @@ pub struct App {
     registry: Registry,
     config: ServerConfig,
     admission: Admission,
+    bodies: Bodies,
     metrics: PrometheusHandle,
     draining: AtomicBool,
 }
@@ -32,7 +35,8 @@ pub struct App {
 impl App {
     pub fn new(registry: Registry, config: ServerConfig, metrics: PrometheusHandle) -> Arc<Self> {
         let admission = Admission::new(config.running_max, config.waiting_max);
-        Arc::new(Self { registry, config, admission, metrics, draining: AtomicBool::new(false) })
+        let bodies = Bodies::new(&config);
+        Arc::new(Self { registry, config, admission, bodies, metrics, draining: AtomicBool::new(false) })
     }
 }
 
@@ -41,7 +45,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/endpoints/{name}/invocations", post(runtime::invoke_endpoint))
         .route("/ping", get(health::ping))
         .route("/metrics", get(health::metrics))
-        .fallback(respond::unknown_operation)
-        .method_not_allowed_fallback(respond::unknown_operation)
+        .fallback(|| respond::unknown_operation(StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(|| respond::unknown_operation(StatusCode::METHOD_NOT_ALLOWED))
         .with_state(app)
 }

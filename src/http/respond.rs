@@ -88,8 +88,13 @@ fn respond(status: StatusCode, fields: Vec<(&'static str, String)>, body: Vec<u8
     response
 }
 
-pub(super) async fn unknown_operation() -> Response {
+pub(super) fn request_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+pub(super) async fn unknown_operation(status: StatusCode) -> Response {
     let body = r#"{"Message":"There is no such operation here. Known: POST /endpoints/{EndpointName}/invocations, GET /ping, GET /metrics."}"#;
-    let fields = vec![(headers::ERROR_TYPE, "UnknownOperationException".to_owned())];
-    respond(StatusCode::NOT_FOUND, fields, body.as_bytes().to_vec())
+    let fields =
+        vec![(headers::REQUEST_ID, request_id()), (headers::ERROR_TYPE, "UnknownOperationException".to_owned())];
+    respond(status, fields, body.as_bytes().to_vec())
 }

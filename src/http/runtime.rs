@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use futures_util::FutureExt;
 use tokio::time::timeout_at;
 
-use super::{App, body, respond};
+use super::{App, respond};
 use crate::aws::error::{InvokeError, Origin};
 use crate::aws::headers;
 use crate::endpoints::Endpoint;
@@ -21,18 +22,25 @@ use crate::telemetry;
 
 pub(super) async fn invoke_endpoint(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     fields: HeaderMap,
     body: Body,
 ) -> Response {
     let started = Instant::now();
-    let request_id = uuid::Uuid::new_v4().to_string();
+    let request_id = respond::request_id();
+    let (name, bad_name) = match name {
+        Ok(Path(name)) => (name, None),
+        Err(_) => (String::new(), Some(InvokeError::BadHeader("EndpointName is not UTF-8.".to_owned()))),
+    };
     let origin = Origin {
         endpoint: &name,
         account_id: &app.config.account_id,
         region: &app.config.region,
         request_id: &request_id,
     };
+    if let Some(error) = bad_name {
+        return respond::error(&error, &origin);
+    }
     // A panic in one request is that request's failure.
     let outcome = AssertUnwindSafe(answer(&app, &origin, &fields, body, started)).catch_unwind().await;
     let response = match outcome {
@@ -56,14 +64,14 @@ async fn answer(
     started: Instant,
 ) -> Result<Response, InvokeError> {
     let deadline = tokio::time::Instant::from_std(started + app.config.deadline());
+    let payload = app.bodies.read(body).await?;
+    // Only now: a slow sender takes no place of others.
     let place = app.admission.enter()?;
-    let body_time = std::time::Duration::from_millis(app.config.body_timeout_ms);
-    let payload = body::read(body, app.config.body_bytes_max, body_time).await?;
     let endpoint = app.registry.get(origin.endpoint).ok_or_else(|| InvokeError::UnknownEndpoint {
         name: origin.endpoint.to_owned(),
         account_id: origin.account_id.to_owned(),
     })?;
-    let request = read_request(endpoint, fields, payload)?;
+    let request = read_request(endpoint, fields, payload.bytes.clone())?;
     let waiting_since = Instant::now();
     let waited_too_long = |_| InvokeError::WaitedTooLong { waited_ms: waiting_since.elapsed().as_millis() as u64 };
     let _turn = timeout_at(deadline, place.turn()).await.map_err(waited_too_long)?;
@@ -91,6 +99,9 @@ fn read_request(endpoint: &Endpoint, fields: &HeaderMap, payload: bytes::Bytes) 
             "Variant {variant} does not exist; this endpoint has {known}."
         )));
     }
+    if let Some(encoding) = text(fields, header::CONTENT_ENCODING.as_str())?.filter(|name| *name != "identity") {
+        return Err(InvokeError::ContentEncoding(encoding.to_owned()));
+    }
     let content_type = text(fields, header::CONTENT_TYPE.as_str())?.unwrap_or_default();
     let (Some(Format::Csv), Some(accept)) = (Format::from_mime(content_type), accepted(fields)?) else {
         return Err(unsupported(content_type, fields));
@@ -104,6 +115,7 @@ fn unsupported(content_type: &str, fields: &HeaderMap) -> InvokeError {
             let accept = fields.get(header::ACCEPT).map(|value| String::from_utf8_lossy(value.as_bytes()));
             InvokeError::Accept(accept.unwrap_or_default().into_owned())
         }
+        _ if content_type.is_empty() => InvokeError::NoContentType,
         _ => InvokeError::ContentType(content_type.to_owned()),
     }
 }

@@ -8,7 +8,7 @@ pub struct Filter(jmespath::Expression<'static>);
 
 #[derive(Debug, thiserror::Error)]
 pub enum FilterError {
-    #[error("the expression {expression:?} does not parse: {reason}")]
+    #[error("the expression {expression:?} does not parse (literals stand in backticks, as `0.5`): {reason}")]
     DoesNotParse { expression: String, reason: String },
     #[error("the expression {expression:?} fails on record {record}: {reason}")]
     Fails { expression: String, record: usize, reason: String },

@@ -52,15 +52,15 @@ impl Table {
         let mut row = csv::ByteRecord::new();
         let mut record = 1;
         loop {
-            let line_before = reader.position().line();
+            let rest = unread(payload, reader.position().byte() as usize);
+            // The reader skips empty lines; a record must not vanish.
+            if matches!(rest, [b'\n' | b'\r', ..]) {
+                let is_blank = payload.iter().all(|byte| b"\r\n".contains(byte));
+                return Err(if is_blank { TableError::Empty } else { TableError::EmptyLine { record } });
+            }
             let more = reader.read_byte_record(&mut row);
             if !more.map_err(|error| TableError::Csv { record, reason: error.to_string() })? {
                 break;
-            }
-            let n_breaks = row.iter().flatten().filter(|&&byte| byte == b'\n').count() as u64;
-            // The reader skips empty lines; a record must not vanish.
-            if reader.position().line() - line_before > n_breaks + 1 {
-                return Err(TableError::EmptyLine { record });
             }
             if record > records_max {
                 return Err(TableError::TooMany { limit: records_max });
@@ -119,6 +119,14 @@ impl Table {
     }
 }
 
+/// What the reader has still to read: it leaves the second byte of `\r\n` behind.
+fn unread(payload: &[u8], start: usize) -> &[u8] {
+    match (&payload[..start], &payload[start..]) {
+        ([.., b'\r'], [b'\n', rest @ ..]) => rest,
+        (_, rest) => rest,
+    }
+}
+
 type Refuse = fn(usize, usize, String) -> CellError;
 
 fn parse_cell(cell: &str) -> Result<f32, Refuse> {
@@ -165,7 +173,10 @@ mod tests {
         assert_eq!(read(""), Err(Empty));
         assert_eq!(read("\n"), Err(Empty));
         assert_eq!(read("1,2\n3\n"), Err(Width { record: 2, n_columns: 1, expected: 2 }));
-        assert_eq!(read("1,2\n\n3,4\n"), Err(EmptyLine { record: 2 }));
+        for payload in ["1,2\n\n3,4\n", "1,2\n\n3,4", "1,2\r\n\r\n3,4", "\"1\",2\r\r3,4", "1,2\n\n"] {
+            assert_eq!(read(payload), Err(EmptyLine { record: 2 }), "{payload:?}");
+        }
+        assert_eq!(read("\n1,2"), Err(EmptyLine { record: 1 }));
         assert_eq!(read("1\n2\n3\n4\n5\n6"), Err(TooMany { limit: 5 }));
         let not_utf8 = Table::read_csv(b"1\n\xff\n", 5).map(|table| table.n_records());
         assert_eq!(not_utf8, Err(TableError::NotUtf8 { record: 2 }));

@@ -13,6 +13,8 @@ pub struct Coalitions {
     pub n_players: usize,
     n_words: usize,
     words: Vec<u64>,
+    /// Players present in each representative.
+    sizes: Vec<u32>,
 }
 
 impl Coalitions {
@@ -26,11 +28,13 @@ impl Coalitions {
                 words.extend_from_slice(&coalition);
             }
         }
-        Self { n_players, n_words, words }
+        let sizes =
+            words.chunks_exact(n_words).map(|pair| pair.iter().map(|word| word.count_ones()).sum()).collect();
+        Self { n_players, n_words, words, sizes }
     }
 
     pub fn n_pairs(&self) -> usize {
-        self.words.len() / self.n_words
+        self.sizes.len()
     }
 
     /// Bits of the representative of a pair, 64 players to a word, player 0 lowest.
@@ -40,7 +44,12 @@ impl Coalitions {
 
     /// Number of players present in the representative of a pair.
     pub fn size(&self, pair_idx: usize) -> usize {
-        self.pair(pair_idx).iter().map(|word| word.count_ones() as usize).sum()
+        self.sizes[pair_idx] as usize
+    }
+
+    /// Number of players present in the representative of each pair.
+    pub fn sizes(&self) -> &[u32] {
+        &self.sizes
     }
 
     pub fn contains(&self, pair_idx: usize, player_idx: usize) -> bool {
@@ -48,7 +57,7 @@ impl Coalitions {
     }
 
     pub fn bytes(&self) -> usize {
-        size_of_val(self.words.as_slice())
+        size_of_val(self.words.as_slice()) + size_of_val(self.sizes.as_slice())
     }
 }
 

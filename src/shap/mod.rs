@@ -20,4 +20,4 @@ pub use design::{Design, DesignError, Estimator};
 pub use link::{Clipped, Link, logistic_logit, score_logit, softmax_logits};
 pub use operator::{Matrix, Operator};
 pub use panels::{PANEL_WIDTH, Panels};
-pub use regression::{Scaled, attributions, differences};
+pub use regression::{attributions, differences, scaled, unscaled};

@@ -5,6 +5,9 @@ use rayon::prelude::*;
 /// Columns of one panel: the 16 float32 of one cache line, or of one AVX-512 register.
 pub const PANEL_WIDTH: usize = 16;
 
+/// Rows packed at a time: 16 lanes are written one after the other into cache lines that are still near.
+const PACK_ROWS: usize = 64;
+
 /// `[n_rows × n_columns]` stored as `[n_panels × n_rows × 16]`; columns past the last are 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panels<T> {
@@ -43,11 +46,14 @@ impl<T: Copy + Default + Send + Sync> Panels<T> {
 
 fn fill_panel<T: Copy, C: AsRef<[T]>>(panel: &mut [T], columns: &[C]) {
     let n_rows = panel.len() / PANEL_WIDTH;
-    for (lane, column) in columns.iter().enumerate() {
-        let column = column.as_ref();
-        assert_eq!(column.len(), n_rows, "a column of another height. This is a bug.");
-        for (row, &element) in panel.chunks_exact_mut(PANEL_WIDTH).zip(column) {
-            row[lane] = element;
+    let is_whole = columns.iter().all(|column| column.as_ref().len() == n_rows);
+    assert!(is_whole, "a column of another height. This is a bug.");
+    for (block_idx, rows) in panel.chunks_mut(PACK_ROWS * PANEL_WIDTH).enumerate() {
+        for (lane, column) in columns.iter().enumerate() {
+            let elements = &column.as_ref()[block_idx * PACK_ROWS..];
+            for (row, &element) in rows.chunks_exact_mut(PANEL_WIDTH).zip(elements) {
+                row[lane] = element;
+            }
         }
     }
 }

@@ -6,30 +6,37 @@ use super::coalitions::Coalitions;
 /// `values` holds the pairs' representatives, then their complements: `[2 × n_pairs]`.
 pub fn differences(coalitions: &Coalitions, values: &[f64], delta: f64) -> Vec<f64> {
     let (present, absent) = values.split_at(coalitions.n_pairs());
-    let m = coalitions.n_players as f64;
-    let trend = |pair_idx| delta * (2.0 * coalitions.size(pair_idx) as f64 - m) / m;
-    let pairs = present.iter().zip(absent).enumerate();
-    pairs.map(|(pair_idx, (present, absent))| present - absent - trend(pair_idx)).collect()
+    let m = coalitions.n_players;
+    let trends: Vec<f64> = (0..=m).map(|size| delta * (2.0 * size as f64 - m as f64) / m as f64).collect();
+    let pairs = present.iter().zip(absent).zip(coalitions.sizes());
+    pairs.map(|((present, absent), &size)| present - absent - trends[size as usize]).collect()
 }
 
-/// A column in float32 under a power of two, so that neither large nor tiny values leave float32's range.
-pub struct Scaled {
-    pub column: Vec<f32>,
-    pub scale: f64,
+/// A column in float32, divided by a power of two, and that power: neither large nor tiny values leave float32's
+/// range, and nothing is rounded but the elements.
+pub fn scaled(column: &[f64]) -> (Vec<f32>, f64) {
+    let largest = largest_magnitude(column);
+    let scale = if largest > 0.0 { largest.log2().floor().clamp(-1000.0, 1000.0).exp2() } else { 1.0 };
+    let inverse = 1.0 / scale;
+    (column.iter().map(|&element| (element * inverse) as f32).collect(), scale)
 }
 
-impl Scaled {
-    /// The scale is exact: it only moves exponents.
-    pub fn of(column: &[f64]) -> Self {
-        let largest = column.iter().fold(0.0_f64, |largest, element| largest.max(element.abs()));
-        let scale = if largest > 0.0 { largest.log2().floor().clamp(-1000.0, 1000.0).exp2() } else { 1.0 };
-        Self { column: column.iter().map(|&element| (element / scale) as f32).collect(), scale }
-    }
+/// The product of a scaled column, on the scale of the values.
+pub fn unscaled(product: &[f32], scale: f64) -> Vec<f64> {
+    product.iter().map(|&element| f64::from(element) * scale).collect()
+}
 
-    /// The product of the scaled column, on the scale of the values.
-    pub fn restore(&self, product: &[f32]) -> Vec<f64> {
-        product.iter().map(|&element| f64::from(element) * self.scale).collect()
+/// NaN counts as nothing. Lanes, so that one comparison need not wait for the one before.
+fn largest_magnitude(column: &[f64]) -> f64 {
+    let larger = |largest: f64, element: f64| if element.abs() > largest { element.abs() } else { largest };
+    let (rows, rest) = column.as_chunks::<8>();
+    let mut lanes = [0.0; 8];
+    for row in rows {
+        for (lane, &element) in lanes.iter_mut().zip(row) {
+            *lane = larger(*lane, element);
+        }
     }
+    lanes.iter().chain(rest).copied().fold(0.0, larger)
 }
 
 /// φ = Δ/M + product, with what rounding took from the sum given back evenly: Σφ = Δ.
@@ -48,12 +55,12 @@ mod tests {
     #[test]
     fn scaling_keeps_tiny_and_huge_columns() {
         for largest in [1e-300, 1e-40, 1.0, 3e30, 1e300] {
-            let scaled = Scaled::of(&[largest, -largest / 3.0, 0.0]);
-            let back = scaled.restore(&scaled.column);
+            let (column, scale) = scaled(&[largest, -largest / 3.0, 0.0]);
+            let back = unscaled(&column, scale);
             assert!((back[0] / largest - 1.0).abs() < 1e-7, "{largest}: {back:?}");
             assert!((back[1] / largest + 1.0 / 3.0).abs() < 1e-7, "{largest}: {back:?}");
         }
-        assert_eq!(Scaled::of(&[0.0, 0.0]).scale, 1.0);
+        assert_eq!(scaled(&[0.0, 0.0]).1, 1.0);
     }
 
     #[test]

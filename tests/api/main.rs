@@ -1,1 +1,28 @@
+//! The server as its clients meet it: a real one on a loopback port, whole answers and whole errors.
 
+mod answers;
+mod connections;
+mod errors;
+mod failures;
+mod fake;
+mod hostile;
+mod limits;
+mod show;
+mod shutdown;
+mod startup;
+mod support;
+mod wire;
+
+use std::path::Path;
+
+#[test]
+fn every_snapshot_belongs_to_a_test() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api");
+    for entry in std::fs::read_dir(folder.join("snapshots")).expect("there are snapshots") {
+        let name = entry.expect("reads").file_name().into_string().expect("is UTF-8");
+        let parts: Vec<&str> = name.trim_end_matches(".snap").split("__").collect();
+        let [_, module, test] = parts[..] else { panic!("{name}: not api__module__test.snap") };
+        let source = std::fs::read_to_string(folder.join(module).with_extension("rs")).unwrap_or_default();
+        assert!(source.contains(&format!("fn {test}()")), "{name} is stale");
+    }
+}

@@ -37,9 +37,11 @@ fn start(adapter: wgpu::Adapter, opened: Opened) -> Attributor {
 }
 
 fn problems(operator: &Arc<Operator>) -> Vec<Problem> {
-    let problem = |salt: usize| {
-        let columns = (0..16 * operator.design.n_pairs).map(|idx| noise((salt * 100_000 + idx) as u64) as f32);
-        Problem { operator: Arc::clone(operator), columns: columns.collect() }
+    let column =
+        |salt: usize| (0..operator.design.n_pairs).map(move |idx| noise((salt * 10_000 + idx) as u64) as f32);
+    let problem = |first: usize| {
+        let columns = (first * 16..first * 16 + 16).map(|salt| column(salt).collect()).collect();
+        Problem { operator: Arc::clone(operator), columns }
     };
     (0..64).map(problem).collect()
 }

@@ -15,8 +15,8 @@ use crate::shap::{PANEL_WIDTH, Panels};
 /// Rows summed before their sum joins the total; also the shader's `BLOCK_ROWS`.
 pub const BLOCK_ROWS: usize = 32;
 
-/// Players per register tile: 8 × 16 float32 sums stay in the registers of AVX2 and AVX-512.
-const TILE_PLAYERS: usize = 8;
+/// Below this many multiplications, about 80 µs, waking other threads takes longer than they save.
+const PARALLEL_PRODUCTS_MIN: usize = 1 << 22;
 
 /// float32 for sampled designs, float64 for listings.
 pub trait Element: Copy + Default + Send + Sync + Mul<Output = Self> + AddAssign {}
@@ -28,19 +28,55 @@ pub fn attribute<T: Element>(instructions: Instructions, operator: &Panels<T>, c
     assert_eq!(operator.n_rows, columns.n_rows, "operator and columns of different pairs. This is a bug.");
     let n_players = operator.n_columns;
     let mut result = vec![T::default(); columns.n_columns * n_players];
-    if n_players > 0 {
-        let panels = result.par_chunks_mut(PANEL_WIDTH * n_players).enumerate();
-        panels.for_each(|(panel_idx, result)| panel(instructions, operator, columns.panel(panel_idx), result));
+    if n_players == 0 {
+        return result;
+    }
+    let fill = |(panel_idx, result): (usize, &mut [T])| {
+        panel(instructions, operator, columns.panel(panel_idx), result);
+    };
+    if columns.data.len() * n_players < PARALLEL_PRODUCTS_MIN {
+        result.chunks_mut(PANEL_WIDTH * n_players).enumerate().for_each(fill);
+    } else {
+        result.par_chunks_mut(PANEL_WIDTH * n_players).enumerate().for_each(fill);
     }
     result
 }
 
 /// Up to 16 columns of the result: `[n_columns_here × n_players]`.
+/// The same source compiled for each instruction set; none reorders or fuses floating-point operations.
 fn panel<T: Element>(instructions: Instructions, operator: &Panels<T>, columns: &[T], result: &mut [T]) {
+    match instructions.0 {
+        Set::Baseline => panel_in_tiles::<T, 2>(operator, columns, result),
+        #[cfg(target_arch = "x86_64")]
+        #[expect(unsafe_code, reason = "`Instructions` names only what the processor was asked for and has")]
+        Set::Avx2 => unsafe { panel_avx2(operator, columns, result) },
+        #[cfg(target_arch = "x86_64")]
+        #[expect(unsafe_code, reason = "`Instructions` names only what the processor was asked for and has")]
+        Set::Avx512 => unsafe { panel_avx512(operator, columns, result) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn panel_avx2<T: Element>(operator: &Panels<T>, columns: &[T], result: &mut [T]) {
+    panel_in_tiles::<T, 4>(operator, columns, result);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn panel_avx512<T: Element>(operator: &Panels<T>, columns: &[T], result: &mut [T]) {
+    panel_in_tiles::<T, 4>(operator, columns, result);
+}
+
+/// A tile is `PLAYERS` × 16 sums: as many as stay in registers. From 8 players on, the compiler makes vectors
+/// of players instead of columns, and gathers.
+#[inline(always)]
+fn panel_in_tiles<T: Element, const PLAYERS: usize>(operator: &Panels<T>, columns: &[T], result: &mut [T]) {
     let n_players = operator.n_columns;
-    for first in (0..n_players).step_by(TILE_PLAYERS) {
-        let players = operator.panel(first / PANEL_WIDTH);
-        let sums = tile(instructions, players, first % PANEL_WIDTH, columns);
+    let (columns, _) = columns.as_chunks();
+    for first in (0..n_players).step_by(PLAYERS) {
+        let (players, _) = operator.panel(first / PANEL_WIDTH).as_chunks();
+        let sums: Tile<T, PLAYERS> = tile_sums(players, first % PANEL_WIDTH, columns);
         for (column_idx, column) in result.chunks_exact_mut(n_players).enumerate() {
             for (attribution, player_sums) in column[first..].iter_mut().zip(&sums) {
                 *attribution = player_sums[column_idx];
@@ -49,64 +85,44 @@ fn panel<T: Element>(instructions: Instructions, operator: &Panels<T>, columns: 
     }
 }
 
-type Tile<T> = [[T; PANEL_WIDTH]; TILE_PLAYERS];
+/// A row of a panel.
+type Lanes<T> = [T; PANEL_WIDTH];
 
-/// The same source compiled for each instruction set; none reorders or fuses floating-point operations.
-fn tile<T: Element>(instructions: Instructions, players: &[T], offset: usize, columns: &[T]) -> Tile<T> {
-    match instructions.0 {
-        Set::Baseline => tile_sums(players, offset, columns),
-        #[cfg(target_arch = "x86_64")]
-        #[expect(unsafe_code, reason = "`Instructions` names only what the processor was asked for and has")]
-        Set::Avx2 => unsafe { tile_avx2(players, offset, columns) },
-        #[cfg(target_arch = "x86_64")]
-        #[expect(unsafe_code, reason = "`Instructions` names only what the processor was asked for and has")]
-        Set::Avx512 => unsafe { tile_avx512(players, offset, columns) },
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn tile_avx2<T: Element>(players: &[T], offset: usize, columns: &[T]) -> Tile<T> {
-    tile_sums(players, offset, columns)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn tile_avx512<T: Element>(players: &[T], offset: usize, columns: &[T]) -> Tile<T> {
-    tile_sums(players, offset, columns)
-}
+type Tile<T, const PLAYERS: usize> = [Lanes<T>; PLAYERS];
 
 #[inline(always)]
-fn tile_sums<T: Element>(players: &[T], offset: usize, columns: &[T]) -> Tile<T> {
-    const BLOCK: usize = BLOCK_ROWS * PANEL_WIDTH;
-    let mut totals = [[T::default(); PANEL_WIDTH]; TILE_PLAYERS];
-    for (players, columns) in players.chunks(BLOCK).zip(columns.chunks(BLOCK)) {
-        let sums = block_sums(players, offset, columns);
+fn tile_sums<T: Element, const PLAYERS: usize>(
+    players: &[Lanes<T>],
+    offset: usize,
+    columns: &[Lanes<T>],
+) -> Tile<T, PLAYERS> {
+    let mut totals = [[T::default(); PANEL_WIDTH]; PLAYERS];
+    for (players, columns) in players.chunks(BLOCK_ROWS).zip(columns.chunks(BLOCK_ROWS)) {
+        let sums: Tile<T, PLAYERS> = block_sums(players, offset, columns);
         for (total, sum) in totals.iter_mut().zip(&sums) {
-            add(total, sum);
+            for (total, &sum) in total.iter_mut().zip(sum) {
+                *total += sum;
+            }
         }
     }
     totals
 }
 
 #[inline(always)]
-fn block_sums<T: Element>(players: &[T], offset: usize, columns: &[T]) -> Tile<T> {
-    let mut sums = [[T::default(); PANEL_WIDTH]; TILE_PLAYERS];
-    for (players, columns) in players.chunks_exact(PANEL_WIDTH).zip(columns.chunks_exact(PANEL_WIDTH)) {
-        for (sum, &weight) in sums.iter_mut().zip(&players[offset..offset + TILE_PLAYERS]) {
-            for (sum, &value) in sum.iter_mut().zip(columns) {
+fn block_sums<T: Element, const PLAYERS: usize>(
+    players: &[Lanes<T>],
+    offset: usize,
+    columns: &[Lanes<T>],
+) -> Tile<T, PLAYERS> {
+    let mut sums = [[T::default(); PANEL_WIDTH]; PLAYERS];
+    for (weights, values) in players.iter().zip(columns) {
+        for (sum, &weight) in sums.iter_mut().zip(&weights[offset..offset + PLAYERS]) {
+            for (sum, &value) in sum.iter_mut().zip(values) {
                 *sum += weight * value;
             }
         }
     }
     sums
-}
-
-#[inline(always)]
-fn add<T: Element>(total: &mut [T; PANEL_WIDTH], sum: &[T; PANEL_WIDTH]) {
-    for (total, &sum) in total.iter_mut().zip(sum) {
-        *total += sum;
-    }
 }
 
 #[cfg(test)]
@@ -137,6 +153,7 @@ mod tests {
                 (65, 30, 33),
                 (100, 17, 64),
                 (5, 0, 4),
+                (1100, 40, 130), // on several threads
             ] {
                 let (operator, columns) = (panels(n_rows, n_players, 1), panels(n_rows, n_columns, 4));
                 let result = attribute(instructions, &operator, &columns);

@@ -1,0 +1,6 @@
+//! What the benchmarks share: who competes, how they are timed, how results are told.
+
+pub mod cells;
+pub mod contender;
+pub mod report;
+pub mod timing;

@@ -1,0 +1,148 @@
+//! A model for tests: f(record) = the sum of its two cells, baseline 0,0; what else it does, the test says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use explaind::config::Kernel;
+use explaind::endpoints::Endpoint;
+use explaind::explain::{Explainer, Settings, Shared};
+use explaind::model::{Answer, Game, LinkedValue, ModelError, Predictions, Predictor, Values};
+use explaind::records::{Format, Table};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use ndarray::Array2;
+use tokio::sync::Semaphore;
+
+pub struct Fake {
+    before: Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
+    predictions: fn(&mut Predictions),
+    values: fn(&mut Values),
+}
+
+impl Fake {
+    /// Each prediction first waits at the gate.
+    pub fn behind(gate: &Arc<Gate>) -> Self {
+        let gate = Arc::clone(gate);
+        Self { before: Box::new(move || Arc::clone(&gate).pass().boxed()), ..Self::spoilt(|_| {}, |_| {}) }
+    }
+
+    /// Panics at every second prediction, beginning with the first.
+    pub fn panicking() -> Self {
+        let calls = AtomicUsize::new(0);
+        let before = move || {
+            assert!(calls.fetch_add(1, Ordering::SeqCst) % 2 == 1, "on purpose");
+            std::future::ready(()).boxed()
+        };
+        Self { before: Box::new(before), ..Self::spoilt(|_| {}, |_| {}) }
+    }
+
+    /// Changes its answers before it gives them.
+    pub fn spoilt(predictions: fn(&mut Predictions), values: fn(&mut Values)) -> Self {
+        Self { before: Box::new(|| std::future::ready(()).boxed()), predictions, values }
+    }
+
+    pub fn into_endpoint(self, shared: &Arc<Shared>) -> Endpoint {
+        let settings = Settings { kernel: Kernel::Shapley, number_of_samples: None, seed: 0, filter: None };
+        let explainer = Explainer::new(Arc::new(self), (2, 1), settings, Arc::clone(shared)).expect("is small");
+        Endpoint { name: "fake".to_owned(), explainer, feature_headers: None, label_headers: None }
+    }
+}
+
+impl Predictor for Fake {
+    fn predict<'a>(&'a self, records: &'a Arc<Table>, format: Format) -> Answer<'a, Predictions> {
+        async move {
+            (self.before)().await;
+            let sums: Vec<f64> = numbers(records)?.rows().into_iter().map(|row| row.sum()).collect();
+            let text = sums.iter().map(f64::to_string).collect::<Vec<String>>().join("\n");
+            let values = Array2::from_shape_vec((sums.len(), 1), sums).expect("one score a record");
+            let mut predictions = Predictions { text, format, values, clipped: 0 };
+            (self.predictions)(&mut predictions);
+            Ok(predictions)
+        }
+        .boxed()
+    }
+
+    fn differing(&self, _: &Table, _: usize) -> Result<Vec<u32>, ModelError> {
+        Ok(vec![0, 1])
+    }
+
+    fn null_value(&self) -> Answer<'_, LinkedValue> {
+        std::future::ready(Ok(LinkedValue { value: vec![0.0], clipped: 0 })).boxed()
+    }
+
+    fn values<'a>(&'a self, records: &'a Arc<Table>, games: Vec<Game>) -> Answer<'a, Vec<Values>> {
+        let values = numbers(records).map(|numbers| {
+            let play = |game: &Game| {
+                let mut values = Values { values: play(&numbers, game), clipped: 0 };
+                (self.values)(&mut values);
+                values
+            };
+            games.iter().map(play).collect()
+        });
+        std::future::ready(values).boxed()
+    }
+}
+
+fn numbers(records: &Table) -> Result<Array2<f64>, ModelError> {
+    if records.n_columns() != 2 {
+        return Err(ModelError::Width { record: 1, n_columns: records.n_columns(), expected: 2 });
+    }
+    Ok(records.numbers()?.mapv(f64::from))
+}
+
+fn play(numbers: &Array2<f64>, game: &Game) -> Array2<f64> {
+    let (coalitions, n_pairs) = (&game.coalitions, game.coalitions.n_pairs());
+    Array2::from_shape_fn((1, 2 * n_pairs), |(_, idx)| {
+        let plays = |&player: &usize| coalitions.contains(idx % n_pairs, player) != (idx >= n_pairs);
+        (0..2).filter(plays).map(|player| numbers[[game.record_idx, player]]).sum()
+    })
+}
+
+/// Holds those who pass until it is opened, and counts them.
+pub struct Gate {
+    open: Semaphore,
+    started: AtomicUsize,
+    given_up: AtomicUsize,
+}
+
+impl Gate {
+    pub fn closed() -> Arc<Self> {
+        Arc::new(Self { open: Semaphore::new(0), started: AtomicUsize::new(0), given_up: AtomicUsize::new(0) })
+    }
+
+    pub fn open(&self) {
+        self.open.close();
+    }
+
+    /// Let one through.
+    pub fn admit(&self) {
+        self.open.add_permits(1);
+    }
+
+    /// How many came to the gate.
+    pub fn started(&self) -> usize {
+        self.started.load(Ordering::SeqCst)
+    }
+
+    /// How many were dropped while they waited.
+    pub fn given_up(&self) -> usize {
+        self.given_up.load(Ordering::SeqCst)
+    }
+
+    async fn pass(self: Arc<Self>) {
+        self.started.fetch_add(1, Ordering::SeqCst);
+        let waiting = GivenUpOnDrop(&self);
+        if let Ok(permit) = self.open.acquire().await {
+            permit.forget();
+        }
+        std::mem::forget(waiting);
+    }
+}
+
+struct GivenUpOnDrop<'a>(&'a Gate);
+
+impl Drop for GivenUpOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.given_up.fetch_add(1, Ordering::SeqCst);
+    }
+}

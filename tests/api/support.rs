@@ -1,0 +1,212 @@
+//! A real server on a free loopback port with the bundled examples in it, and a client that keeps connections.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
+use bytes::Bytes;
+use clap::Parser;
+use explaind::aws::definition;
+use explaind::compute::{Attributor, BatchLimits, Engine};
+use explaind::config::{Kernel, ServerConfig};
+use explaind::endpoints::{Endpoint, Registry};
+use explaind::explain::{Limits, Shared};
+use explaind::http::{App, serve};
+use explaind::shap::OperatorCache;
+use explaind::telemetry::install_metrics;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::fake::Fake;
+use crate::wire::Wire;
+
+/// Nothing here takes longer unless it hangs.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+pub struct TestApp {
+    address: SocketAddr,
+    client: Client<HttpConnector, Full<Bytes>>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<bool>,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl TestApp {
+    /// The examples, under the default settings.
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::serving(examples().clone(), change).await
+    }
+
+    /// Beside the examples, an endpoint named `fake` with the given model.
+    pub async fn with_fake(fake: Fake, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        let mut registry = examples().clone();
+        registry.insert(fake.into_endpoint(shared())).expect("the name is free");
+        Self::serving(registry, change).await
+    }
+
+    async fn serving(registry: Registry, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        let mut config = default_config();
+        change(&mut config);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
+        let address = listener.local_addr().expect("is bound");
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async move {
+            let _ = stopped.await;
+        };
+        let served = tokio::spawn(serve(listener, App::new(registry, config, metrics()), stopped));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { address, client, stop, served }
+    }
+
+    /// Sends a request whose URI is a path.
+    pub fn send(&self, mut request: Request<Full<Bytes>>) -> impl Future<Output = Answer> + Send + 'static {
+        let uri = format!("http://{}{}", self.address, request.uri());
+        *request.uri_mut() = uri.parse().expect("is a URI");
+        let response = self.client.request(request);
+        async {
+            let response = within(PATIENCE, response).await.expect("an answer");
+            let (parts, body) = response.into_parts();
+            let body = within(PATIENCE, body.collect()).await.expect("a whole answer").to_bytes();
+            Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        }
+    }
+
+    /// The same as a task, so that the test goes on.
+    pub fn begin(&self, request: Request<Full<Bytes>>) -> JoinHandle<Answer> {
+        tokio::spawn(self.send(request))
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub async fn wire(&self) -> Wire {
+        Wire::open(self.address).await
+    }
+
+    /// Shuts down as SIGTERM does; the handle ends with what `serve` returned.
+    pub fn stop(self) -> JoinHandle<bool> {
+        let _ = self.stop.send(());
+        self.served
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("the body is JSON")
+    }
+}
+
+/// InvokeEndpoint with `text/csv`.
+pub fn invoke(endpoint: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    let request = Request::post(format!("/endpoints/{endpoint}/invocations")).header("content-type", "text/csv");
+    request.body(Full::new(body.into())).expect("is a request")
+}
+
+pub fn get(path: &str) -> Request<Full<Bytes>> {
+    Request::get(path).body(Full::default()).expect("is a request")
+}
+
+/// Sets a header, in place of one of that name.
+pub fn with(
+    mut request: Request<Full<Bytes>>,
+    name: &'static str,
+    value: impl AsRef<[u8]>,
+) -> Request<Full<Bytes>> {
+    let value = HeaderValue::from_bytes(value.as_ref()).expect("is a header value");
+    request.headers_mut().insert(HeaderName::from_static(name), value);
+    request
+}
+
+/// The first records of an example.
+pub fn records(example: &str, n: usize) -> String {
+    let text = std::fs::read_to_string(example_folder(example).join("records.csv")).expect("reads");
+    text.lines().take(n).collect::<Vec<&str>>().join("\n")
+}
+
+pub fn example_folder(example: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)
+}
+
+pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| panic!("nothing within {limit:?}"))
+}
+
+/// Waits until it holds; says how long that took.
+pub async fn until(holds: impl Fn() -> bool) -> Duration {
+    let started = Instant::now();
+    let polling = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    within(PATIENCE, polling).await;
+    started.elapsed()
+}
+
+pub fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn default_config() -> ServerConfig {
+    #[derive(Parser)]
+    struct Defaults {
+        #[command(flatten)]
+        server: ServerConfig,
+    }
+    Defaults::parse_from(["test"]).server
+}
+
+fn examples() -> &'static Registry {
+    static EXAMPLES: OnceLock<Registry> = OnceLock::new();
+    EXAMPLES.get_or_init(|| {
+        let mut registry = Registry::default();
+        for name in ["breast-cancer", "wine"] {
+            registry.insert(open_example(name)).expect("the names differ");
+        }
+        registry
+    })
+}
+
+fn open_example(name: &str) -> Endpoint {
+    let folder = example_folder(name);
+    let json = std::fs::read(folder.join("endpoint.json")).expect("reads");
+    let setup = definition::read(&json, &folder, Kernel::Shapley).expect("is a definition");
+    setup.open(shared(), 64 << 20).expect("opens")
+}
+
+/// The CPU engine and the default limits.
+fn shared() -> &'static Arc<Shared> {
+    static SHARED: OnceLock<Arc<Shared>> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let attributor = Attributor::start(|| Ok(Engine::cpu()), BatchLimits::default()).expect("starts");
+        let limits = Limits { records_max: 100_000, players_max: 1024, operator_bytes_max: 64 << 20 };
+        Arc::new(Shared { attributor, operators: OperatorCache::new(64 << 20), limits })
+    })
+}
+
+fn metrics() -> PrometheusHandle {
+    static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+    METRICS.get_or_init(|| install_metrics().expect("is the first recorder")).clone()
+}
