@@ -79,6 +79,7 @@ async fn bad_headers() {
         ("another content type", with(wine(), "content-type", "application/json")),
         ("no content type", untyped),
         ("a content type that is not ASCII", with(wine(), "content-type", "text/csv; é")),
+        ("a compressed body", with(wine(), "content-encoding", "gzip")),
         ("an accept that cannot be written", with(wine(), "accept", "application/json")),
         ("an empty accept list", with(wine(), "accept", "image/png, image/*")),
         ("a target model", with(wine(), "x-amzn-sagemaker-target-model", "a.tar.gz")),

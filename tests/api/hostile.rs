@@ -124,5 +124,5 @@ fn any_address() {
     ];
     let line = ("(GET|POST|PUT|HEAD|DELETE|OPTIONS|PATCH|[A-Z]{1,9})", path);
     let strategy = line.prop_map(|(method, path)| request(&format!("{method} {path}"), &[], b""));
-    check(strategy, &["200", "400", "404", "424"]);
+    check(strategy, &["200", "400", "404", "405", "424"]);
 }
