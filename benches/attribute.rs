@@ -9,7 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use explaind::config::Kernel;
-use explaind::shap::{Design, Matrix, Operator, Panels, attributions, differences, scaled, unscaled};
+use explaind::shap::{
+    Design, DesignLimits, Matrix, Operator, Panels, attributions, differences, scaled, unscaled,
+};
 use rayon::prelude::*;
 use support::cells::{Cell, Shape, Stage, document, print_cells, print_heading, print_stages, verdict};
 use support::contender::{ALL_CORES, Contender, GPU, contenders};
@@ -119,7 +121,8 @@ fn stage<R>(name: &'static str, measured: Vec<(Outcome, R)>) -> Stage {
 }
 
 fn operator(n_players: usize, n_samples: Option<u64>) -> Operator {
-    let design = Design::new(n_players, n_samples, 0, Kernel::Shapley, (usize::MAX, u64::MAX));
+    let limits = DesignLimits { players_max: usize::MAX, operator_bytes_max: usize::MAX };
+    let design = Design::new(n_players, n_samples, 0, Kernel::Shapley, limits);
     Operator::of(design.expect("no limit is set"))
 }
 

@@ -1,10 +1,17 @@
-//! What an operator may set: every limit with its unit and default. A flag wins over its `EXPLAIND_*` variable.
+//! What an operator may set, each with its unit, range and default. A flag wins over its `EXPLAIND_*` variable.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+
+/// A whole number that makes sense for its setting.
+fn within<T: TryFrom<u64>, const LEAST: u64, const MOST: u64>(text: &str) -> Result<T, String> {
+    let number: u64 = text.parse().map_err(|_| "not a whole number".to_owned())?;
+    let in_range = Some(number).filter(|number| (LEAST..=MOST).contains(number));
+    in_range.and_then(|number| T::try_from(number).ok()).ok_or_else(|| format!("not within {LEAST} and {MOST}"))
+}
 
 /// Where the arithmetic may run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -48,27 +55,33 @@ pub struct EngineConfig {
     pub kernel: Kernel,
 
     /// Players (features, text units) of one record
-    #[arg(long, env = "EXPLAIND_PLAYERS_MAX", default_value_t = 1024, value_name = "PLAYERS")]
+    #[arg(long, env = "EXPLAIND_PLAYERS_MAX", default_value_t = 1024, value_name = "PLAYERS",
+        value_parser = within::<usize, 1, 16_384>)]
     pub players_max: usize,
 
     /// Operators kept for reuse, and the largest one allowed, in MiB
-    #[arg(long, env = "EXPLAIND_OPERATOR_MIB_MAX", default_value_t = 512, value_name = "MIB")]
+    #[arg(long, env = "EXPLAIND_OPERATOR_MIB_MAX", default_value_t = 512, value_name = "MIB",
+        value_parser = within::<usize, 1, 65_536>)]
     pub operator_mib_max: usize,
 
     /// Records × outputs of one batch
-    #[arg(long, env = "EXPLAIND_BATCH_COLUMNS_MAX", default_value_t = 4096, value_name = "COLUMNS")]
+    #[arg(long, env = "EXPLAIND_BATCH_COLUMNS_MAX", default_value_t = 4096, value_name = "COLUMNS",
+        value_parser = within::<usize, 1, 1_048_576>)]
     pub batch_columns_max: usize,
 
     /// Size of one batch, in MiB
-    #[arg(long, env = "EXPLAIND_BATCH_MIB_MAX", default_value_t = 64, value_name = "MIB")]
+    #[arg(long, env = "EXPLAIND_BATCH_MIB_MAX", default_value_t = 64, value_name = "MIB",
+        value_parser = within::<usize, 1, 1_024>)]
     pub batch_mib_max: usize,
 
     /// How long a record may wait for others to share its batch, in microseconds
-    #[arg(long, env = "EXPLAIND_BATCH_WAIT_US", default_value_t = 100, value_name = "US")]
+    #[arg(long, env = "EXPLAIND_BATCH_WAIT_US", default_value_t = 100, value_name = "US",
+        value_parser = within::<u64, 0, 1_000_000>)]
     pub batch_wait_us: u64,
 
     /// Model file, in MiB
-    #[arg(long, env = "EXPLAIND_MODEL_MIB_MAX", default_value_t = 512, value_name = "MIB")]
+    #[arg(long, env = "EXPLAIND_MODEL_MIB_MAX", default_value_t = 512, value_name = "MIB",
+        value_parser = within::<u64, 1, 3_072>)]
     pub model_mib_max: u64,
 }
 
@@ -86,43 +99,68 @@ impl EngineConfig {
 #[derive(Args, Clone, Debug)]
 pub struct ServerConfig {
     /// Requests that run at the same time
-    #[arg(long, env = "EXPLAIND_RUNNING_MAX", default_value_t = 32, value_name = "REQUESTS")]
+    #[arg(long, env = "EXPLAIND_RUNNING_MAX", default_value_t = 32, value_name = "REQUESTS",
+        value_parser = within::<usize, 1, 65_536>)]
     pub running_max: usize,
 
     /// Requests that wait for their turn; one more is answered 429
-    #[arg(long, env = "EXPLAIND_WAITING_MAX", default_value_t = 128, value_name = "REQUESTS")]
+    #[arg(long, env = "EXPLAIND_WAITING_MAX", default_value_t = 128, value_name = "REQUESTS",
+        value_parser = within::<usize, 0, 1_048_576>)]
     pub waiting_max: usize,
 
     /// Open connections; one more waits to be accepted
-    #[arg(long, env = "EXPLAIND_CONNECTIONS_MAX", default_value_t = 1024, value_name = "CONNECTIONS")]
+    #[arg(long, env = "EXPLAIND_CONNECTIONS_MAX", default_value_t = 1024, value_name = "CONNECTIONS",
+        value_parser = within::<usize, 1, 1_048_576>)]
     pub connections_max: usize,
 
     /// Request body, in bytes
-    #[arg(long, env = "EXPLAIND_BODY_BYTES_MAX", default_value_t = 6 << 20, value_name = "BYTES")]
+    #[arg(long, env = "EXPLAIND_BODY_BYTES_MAX", default_value_t = 6 << 20, value_name = "BYTES",
+        value_parser = within::<usize, 1, 1_073_741_824>)]
     pub body_bytes_max: usize,
 
     /// Bodies of all requests together, in MiB; one more is answered 429
-    #[arg(long, env = "EXPLAIND_BODIES_MIB_MAX", default_value_t = 1024, value_name = "MIB")]
+    #[arg(long, env = "EXPLAIND_BODIES_MIB_MAX", default_value_t = 1024, value_name = "MIB",
+        value_parser = within::<usize, 1, 1_048_576>)]
     pub bodies_mib_max: usize,
 
+    /// Numbers of one answer: explained records × features × outputs
+    #[arg(long, env = "EXPLAIND_ATTRIBUTIONS_MAX", default_value_t = 4_000_000, value_name = "NUMBERS",
+        value_parser = within::<usize, 1, 1_073_741_824>)]
+    pub attributions_max: usize,
+
     /// Records of one request
-    #[arg(long, env = "EXPLAIND_RECORDS_MAX", default_value_t = 100_000, value_name = "RECORDS")]
+    #[arg(long, env = "EXPLAIND_RECORDS_MAX", default_value_t = 100_000, value_name = "RECORDS",
+        value_parser = within::<usize, 1, 1_073_741_824>)]
     pub records_max: usize,
 
     /// From the first byte of a request to its answer, in ms; keep it below the client's 60 s
-    #[arg(long, env = "EXPLAIND_DEADLINE_MS", default_value_t = 55_000, value_name = "MS")]
+    #[arg(long, env = "EXPLAIND_DEADLINE_MS", default_value_t = 55_000, value_name = "MS",
+        value_parser = within::<u64, 1, 3_600_000>)]
     pub deadline_ms: u64,
 
     /// A connection without complete request headers for so long is closed, idle or slow, in ms
-    #[arg(long, env = "EXPLAIND_HEADER_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS")]
+    #[arg(long, env = "EXPLAIND_HEADER_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS",
+        value_parser = within::<u64, 1, 3_600_000>)]
     pub header_timeout_ms: u64,
 
     /// A body must be complete after so long, in ms
-    #[arg(long, env = "EXPLAIND_BODY_TIMEOUT_MS", default_value_t = 30_000, value_name = "MS")]
+    #[arg(long, env = "EXPLAIND_BODY_TIMEOUT_MS", default_value_t = 30_000, value_name = "MS",
+        value_parser = within::<u64, 1, 3_600_000>)]
     pub body_timeout_ms: u64,
 
-    /// After SIGTERM, how long running requests may take to finish, in ms
-    #[arg(long, env = "EXPLAIND_DRAIN_MS", default_value_t = 60_000, value_name = "MS")]
+    /// A client that does not read its answer for so long is cut off, in ms
+    #[arg(long, env = "EXPLAIND_WRITE_TIMEOUT_MS", default_value_t = 30_000, value_name = "MS",
+        value_parser = within::<u64, 1, 3_600_000>)]
+    pub write_timeout_ms: u64,
+
+    /// After SIGTERM, how long requests are still taken while /ping already answers 503, in ms
+    #[arg(long, env = "EXPLAIND_DRAIN_GRACE_MS", default_value_t = 5_000, value_name = "MS",
+        value_parser = within::<u64, 0, 3_600_000>)]
+    pub drain_grace_ms: u64,
+
+    /// After that, how long running requests may take to finish, in ms
+    #[arg(long, env = "EXPLAIND_DRAIN_MS", default_value_t = 60_000, value_name = "MS",
+        value_parser = within::<u64, 0, 3_600_000>)]
     pub drain_ms: u64,
 
     /// The account named in messages and ARNs

@@ -1,12 +1,11 @@
 //! explaind: an explanation server. It answers InvokeEndpoint as an Amazon SageMaker endpoint with the Clarify
 //! online explainer does: the prediction and, next to it, Kernel SHAP attributions.
 //!
-//! The modules stand in the order of the flow, from the wire inwards and out again. Imports go one way:
-//! shap, records, form, fetch, offload, config and telemetry import nothing of ours (config, telemetry and
-//! offload may be imported by all); compute → shap, form; model → records, shap, form, fetch;
-//! explain → records, model, shap, compute; endpoints → explain, model, records, shap, fetch;
-//! aws → endpoints, explain, model, records, shap; http → aws, endpoints, explain, records; cli → all.
-//! `tests/architecture.rs` reads the sources and holds the rule.
+//! `docs/architecture.md` shows the flow. Imports go one way: shap, records, form, fetch, offload, config and telemetry
+//! import nothing of ours (config, telemetry and offload may be imported by all); compute → shap, form;
+//! model → records, shap, form, fetch; explain → records, model, shap, compute;
+//! endpoints → explain, model, records, shap, fetch; aws → endpoints, explain, model, records, shap;
+//! http → aws, endpoints, explain, records; cli → all of these. `tests/tidy` reads the sources and holds the rule.
 
 pub mod config;
 pub mod telemetry;

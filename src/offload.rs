@@ -22,12 +22,13 @@ impl Drop for SetOnDrop {
     }
 }
 
-/// Runs `work` on a thread for blocking work. A panic in it goes on in the caller.
+/// Runs `work` on a thread for blocking work; not at all if nobody waits for it when its turn comes.
+/// A panic in it goes on in the caller.
 pub async fn offload<T: Send + 'static>(work: impl FnOnce(&Stop) -> T + Send + 'static) -> T {
     let stop = Stop::default();
     let _guard = SetOnDrop(stop.clone());
-    match tokio::task::spawn_blocking(move || work(&stop)).await {
-        Ok(result) => result,
+    match tokio::task::spawn_blocking(move || (!stop.is_set()).then(|| work(&stop))).await {
+        Ok(result) => result.expect("whoever reads the result has waited for it. This is a bug."),
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => std::panic::panic_any("blocking work was cancelled at shutdown"),

@@ -64,7 +64,7 @@ fn describe() {
     describe_histogram!(BATCH_SECONDS, Unit::Seconds, "Time of a batch, by device");
     describe_counter!(FALLBACKS, "Batches answered on the CPU instead of the device, by reason");
     describe_gauge!(OPERATOR_BYTES, Unit::Bytes, "Operators kept for reuse");
-    describe_counter!(PANICS, "Requests that panicked");
+    describe_counter!(PANICS, "Panics that were caught, of requests and of batches");
     describe_gauge!(BUILD, "Version of this server");
 }
 

@@ -39,6 +39,8 @@ pub enum InvokeError {
     Throttled { running: usize, waiting: usize },
     #[error("The request waited for {waited_ms} ms and could not begin.")]
     WaitedTooLong { waited_ms: u64 },
+    #[error("The server is shutting down.")]
+    Draining,
     #[error("the deadline of {deadline_ms} ms passed")]
     DeadlinePassed { deadline_ms: u64 },
     #[error("The request panicked.")]
@@ -70,9 +72,17 @@ impl InvokeError {
         self.wire().code
     }
 
-    /// Ours to mend, so the log shows the whole error; a caller's error may hold record values and stays out of it.
-    pub fn is_ours(&self) -> bool {
-        self.status() == 500
+    /// The caller's text may hold values of records, which stay out of the log.
+    pub fn holds_record_values(&self) -> bool {
+        matches!(
+            self,
+            Self::Explain(
+                ExplainError::Records(_)
+                    | ExplainError::Model(_)
+                    | ExplainError::Answer(_)
+                    | ExplainError::Filter(_)
+            )
+        )
     }
 
     fn wire(&self) -> Wire {
@@ -91,6 +101,7 @@ impl InvokeError {
                 ExplainError::Records(_)
                 | ExplainError::Answer(_)
                 | ExplainError::Filter(_)
+                | ExplainError::TooLarge { .. }
                 | ExplainError::Design { .. } => model(400),
                 ExplainError::Model(error) => match error {
                     ModelError::Width { .. }
@@ -102,7 +113,7 @@ impl InvokeError {
                 ExplainError::Compute(_) | ExplainError::NotFinite { .. } => refused(500, "InternalFailure"),
             },
             Self::Throttled { .. } | Self::BodiesTooLarge => refused(429, "ThrottlingException"),
-            Self::WaitedTooLong { .. } => refused(503, "ServiceUnavailable"),
+            Self::WaitedTooLong { .. } | Self::Draining => refused(503, "ServiceUnavailable"),
             Self::DeadlinePassed { .. } => model(0),
             Self::Panicked => refused(500, "InternalFailure"),
         }
@@ -117,7 +128,7 @@ impl InvokeError {
     }
 
     fn public_message(&self) -> String {
-        if self.is_ours() { "An internal failure occurred.".to_owned() } else { self.to_string() }
+        if self.status() == 500 { "An internal failure occurred.".to_owned() } else { self.to_string() }
     }
 
     fn original_message(&self) -> String {

@@ -3,6 +3,12 @@
 pub const ENABLE_EXPLANATIONS: &str = "x-amzn-sagemaker-enable-explanations";
 pub const TARGET_MODEL: &str = "x-amzn-sagemaker-target-model";
 pub const TARGET_VARIANT: &str = "x-amzn-sagemaker-target-variant";
+/// Headers that ask for what an endpoint of one embedded model does not have.
+pub const REFUSED: [&str; 3] = [
+    "x-amzn-sagemaker-target-container-hostname",
+    "x-amzn-sagemaker-inference-component",
+    "x-amzn-sagemaker-session-id",
+];
 
 pub const REQUEST_ID: &str = "x-amzn-requestid";
 pub const ERROR_TYPE: &str = "x-amzn-errortype";

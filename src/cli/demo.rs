@@ -94,12 +94,13 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
     registry.insert(setup.open(&shared, config.engine.model_bytes_max())?)?;
     let app = http::App::new(registry, config.server, metrics);
     let record = bundle.records.lines().next().context("the bundled records are empty. This is a bug.")?;
-    serve::runtime()?.block_on(async {
+    serve::run_to_end(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let server = tokio::spawn(http::serve(listener, app, async {
             let _ = stopped.await;
+            Duration::ZERO
         }));
         let answered = invoke(&url, bundle.name, record).await?;
         let mut out = io::stdout();
@@ -109,7 +110,7 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
         if !config.once {
             let signals = Signals::install()?;
             writeln!(out, "\nServing on {url} until Ctrl-C.")?;
-            signals.shutdown().await;
+            signals.shutdown(Duration::ZERO).await;
         }
         let _ = stop.send(());
         server.await?;

@@ -6,16 +6,16 @@ use anyhow::{Context, bail};
 use wgpu::AdapterInfo;
 
 use crate::compute::gpu::{Choice, GpuLimits, adapters, choose};
-use crate::compute::{Attributor, BatchLimits, Engine, Gpu};
+use crate::compute::{Attributor, BatchLimits, BoxedDevice, Engine, Gpu};
 use crate::config::{DevicePolicy, EngineConfig, ServerConfig};
 use crate::explain::{Limits, Shared};
-use crate::shap::OperatorCache;
+use crate::shap::{DesignLimits, OperatorCache};
 
 pub(super) fn open(engine: &EngineConfig, server: &ServerConfig) -> anyhow::Result<Arc<Shared>> {
     let limits = Limits {
         records_max: server.records_max,
-        players_max: engine.players_max,
-        operator_bytes_max: engine.operator_bytes_max(),
+        attributions_max: server.attributions_max,
+        design: DesignLimits { players_max: engine.players_max, operator_bytes_max: engine.operator_bytes_max() },
     };
     let operators = OperatorCache::new(engine.operator_bytes_max());
     Ok(Arc::new(Shared { attributor: open_attributor(engine)?, operators, limits }))
@@ -33,7 +33,8 @@ fn open_attributor(config: &EngineConfig) -> anyhow::Result<Attributor> {
     let Some(adapter) = adapter else { return Ok(Attributor::start(|| Ok(Engine::cpu()), batches)?) };
     let name = adapter.get_info().name;
     let open = move || {
-        let open_device = move || Gpu::open(&adapter, GpuLimits::default()).map(|gpu| Box::new(gpu) as Box<_>);
+        let open_device =
+            move || Gpu::open(&adapter, GpuLimits::default()).map(|gpu| Box::new(gpu) as BoxedDevice);
         Engine::accelerated(Box::new(open_device))
     };
     match Attributor::start(open, batches) {

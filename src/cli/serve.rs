@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
@@ -29,22 +30,27 @@ pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
         registry.insert(endpoint).with_context(|| path.display().to_string())?;
     }
     tracing::info!(device = shared.attributor.device(), endpoints = ?registry.names().collect::<Vec<_>>(), "ready");
+    let grace = Duration::from_millis(config.server.drain_grace_ms);
     let app = http::App::new(registry, config.server, metrics);
-    runtime()?.block_on(async {
+    run_to_end(async {
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
         let signals = Signals::install()?;
         // A closed stdout is no reason not to serve.
         let _ = writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?);
-        if !http::serve(listener, app, signals.shutdown()).await {
+        if !http::serve(listener, app, signals.shutdown(grace)).await {
             tracing::warn!("requests were still running at the end of the drain and are lost");
         }
         Ok(())
     })
 }
 
-pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+/// Work that goes on after `main_task` is given up: nobody waits for it.
+pub(super) fn run_to_end(main_task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(main_task);
+    runtime.shutdown_background();
+    outcome
 }
 
 /// A file is a definition; a folder holds an endpoint.json, or folders that do.

@@ -123,6 +123,7 @@ fn serve(mut engine: Engine, mut batches: Collector<Entry>) {
             // A panic drops the group's replies: its requests fail, the thread goes on.
             if catch_unwind(AssertUnwindSafe(|| solve_group(&mut engine, group))).is_err() {
                 tracing::error!("the compute thread panicked on a batch. This is a bug.");
+                telemetry::count_panic();
             }
         }
     }

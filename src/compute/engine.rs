@@ -1,8 +1,10 @@
 //! Answers batches on the device while it is well and on the CPU while it is not.
 //! A device that failed is dropped and opened again after a pause that doubles, 1 to 60 s.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::{Cpu, Device, DeviceError};
@@ -12,8 +14,14 @@ use crate::telemetry;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
+/// The shader compiler needs deep stacks in debug builds.
+const STACK_BYTES: usize = 16 << 20;
+
+/// A device that may be dropped on another thread.
+pub type BoxedDevice = Box<dyn Device + Send>;
+
 /// Opens a device; asked again after each loss.
-pub type Opener = Box<dyn FnMut() -> Result<Box<dyn Device>, DeviceError> + Send>;
+pub type Opener = Box<dyn FnMut() -> Result<BoxedDevice, DeviceError> + Send>;
 
 pub struct Engine {
     cpu: Cpu,
@@ -22,14 +30,25 @@ pub struct Engine {
 }
 
 struct Accelerator {
-    open: Opener,
-    pause_min: Duration,
     state: State,
+    /// The pause after the next failure; only a batch that was answered makes it short again.
+    pause: Duration,
+    pause_min: Duration,
 }
 
 enum State {
-    Well { device: Box<dyn Device>, name: Arc<str> },
-    Lost { retry_at: Instant, pause: Duration },
+    Well {
+        device: BoxedDevice,
+        name: Arc<str>,
+        open: Opener,
+    },
+    Lost {
+        retry_at: Instant,
+        open: Opener,
+    },
+    Opening(JoinHandle<(Opener, Result<BoxedDevice, DeviceError>)>),
+    /// The opener is gone with a thread that could not be started.
+    GivenUp,
 }
 
 impl Engine {
@@ -43,8 +62,8 @@ impl Engine {
     }
 
     fn with_pause(mut open: Opener, pause_min: Duration) -> Result<Self, DeviceError> {
-        let state = State::well(open()?);
-        Ok(Self { accelerator: Some(Accelerator { open, pause_min, state }), ..Self::cpu() })
+        let state = State::well(open()?, open);
+        Ok(Self { accelerator: Some(Accelerator { state, pause: pause_min, pause_min }), ..Self::cpu() })
     }
 
     /// The device in use now.
@@ -63,7 +82,7 @@ impl Engine {
         columns: &Panels<f32>,
     ) -> (Vec<f32>, Arc<str>) {
         if let Some(accelerator) = &mut self.accelerator {
-            accelerator.reopen();
+            accelerator.recover();
             if let Some(solved) = accelerator.solve(operator_id, operator, columns) {
                 return solved;
             }
@@ -75,12 +94,15 @@ impl Engine {
 
 impl Accelerator {
     fn solve(&mut self, id: u64, operator: &Panels<f32>, columns: &Panels<f32>) -> Option<(Vec<f32>, Arc<str>)> {
-        let State::Well { device, name } = &mut self.state else { return None };
+        let State::Well { device, name, .. } = &mut self.state else { return None };
         let answer = catch_unwind(AssertUnwindSafe(|| device.attribute(id, operator, columns)))
             .unwrap_or_else(|_| Err(DeviceError::Lost("the device's code panicked".to_owned())))
             .and_then(finite);
         match answer {
-            Ok(attributions) => Some((attributions, Arc::clone(name))),
+            Ok(attributions) => {
+                self.pause = self.pause_min;
+                Some((attributions, Arc::clone(name)))
+            }
             // The device is well; this batch is too large for it.
             Err(DeviceError::Refused(reason)) => {
                 tracing::warn!(device = %name, reason, "a batch was refused and is answered on the CPU");
@@ -90,41 +112,67 @@ impl Accelerator {
             Err(error) => {
                 tracing::error!(device = %name, %error, "the device failed; its batch is answered on the CPU");
                 telemetry::count_fallback("lost");
-                self.state = State::lost(self.pause_min);
+                self.lose();
                 None
             }
         }
     }
 
-    /// Tries a lost device again when its pause is over.
-    fn reopen(&mut self) {
-        let State::Lost { retry_at, pause } = self.state else { return };
-        if Instant::now() < retry_at {
-            return;
+    /// A driver that hangs or panics while its device is dropped must not take the batches along.
+    fn lose(&mut self) {
+        if let State::Well { device, open, .. } = std::mem::replace(&mut self.state, State::GivenUp) {
+            // Without a thread the device leaks, which is the lesser harm.
+            let _ = spawn("drop a lost device", move || drop(device));
+            self.rest(open);
         }
-        self.state = match (self.open)() {
-            Ok(device) => {
+    }
+
+    fn rest(&mut self, open: Opener) {
+        self.state = State::Lost { retry_at: Instant::now() + self.pause, open };
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    }
+
+    /// Opens a lost device again when its pause is over, beside the batches, which go on on the CPU.
+    fn recover(&mut self) {
+        match std::mem::replace(&mut self.state, State::GivenUp) {
+            State::Lost { retry_at, mut open } if Instant::now() >= retry_at => {
+                let opening = spawn("open a lost device", move || {
+                    let device = catch_unwind(AssertUnwindSafe(&mut open));
+                    let panicked = |_| Err(DeviceError::Lost("opening it panicked".to_owned()));
+                    let device = device.unwrap_or_else(panicked);
+                    (open, device)
+                });
+                self.state = opening.map_or(State::GivenUp, State::Opening);
+            }
+            State::Opening(opening) if opening.is_finished() => self.opened(opening.join().ok()),
+            unchanged => self.state = unchanged,
+        }
+    }
+
+    fn opened(&mut self, outcome: Option<(Opener, Result<BoxedDevice, DeviceError>)>) {
+        match outcome {
+            Some((open, Ok(device))) => {
                 tracing::info!(device = device.name(), "the device is back");
-                State::well(device)
+                self.state = State::well(device, open);
             }
-            Err(error) => {
-                let pause = (pause * 2).min(PAUSE_MAX);
-                tracing::warn!(%error, pause_s = pause.as_secs_f64(), "the device could not be opened again");
-                State::lost(pause)
+            Some((open, Err(error))) => {
+                tracing::warn!(%error, pause_s = self.pause.as_secs_f64(), "the device could not be opened again");
+                self.rest(open);
             }
-        };
+            None => tracing::error!("the device is given up; the CPU answers from now on"),
+        }
     }
 }
 
 impl State {
-    fn well(device: Box<dyn Device>) -> Self {
+    fn well(device: BoxedDevice, open: Opener) -> Self {
         let name = device.name().into();
-        Self::Well { device, name }
+        Self::Well { device, name, open }
     }
+}
 
-    fn lost(pause: Duration) -> Self {
-        Self::Lost { retry_at: Instant::now() + pause, pause }
-    }
+fn spawn<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
+    thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(work)
 }
 
 fn finite(attributions: Vec<f32>) -> Result<Vec<f32>, DeviceError> {
@@ -174,6 +222,18 @@ mod tests {
         }
     }
 
+    /// Solves until the device answers, or for a while.
+    fn device_of_next_answers(engine: &mut Engine, for_ms: u64) -> String {
+        let give_up = Instant::now() + Duration::from_millis(for_ms);
+        loop {
+            let (_, name) = solve(engine);
+            if name != "cpu" || Instant::now() > give_up {
+                return name;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     #[test]
     fn a_lost_device_is_opened_again_after_the_pause() {
         static OPENED: AtomicUsize = AtomicUsize::new(0);
@@ -186,9 +246,43 @@ mod tests {
         let mut engine = Engine::with_pause(open, Duration::from_millis(20)).expect("opens");
         assert_eq!(solve(&mut engine).1, "cpu");
         assert_eq!(solve(&mut engine).1, "cpu");
-        std::thread::sleep(Duration::from_millis(30));
-        assert_eq!(solve(&mut engine), (vec![7.0], "fake".to_owned()));
+        assert_eq!(device_of_next_answers(&mut engine, 10_000), "fake");
         assert_eq!(OPENED.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn the_pause_doubles_while_a_device_opens_and_fails() {
+        let open: Opener = Box::new(|| Ok(Box::new(Fake(|| Err(DeviceError::Stalled { waited_ms: 1 })))));
+        let mut engine = Engine::with_pause(open, Duration::from_millis(1)).expect("opens");
+        device_of_next_answers(&mut engine, 200);
+        let pause = engine.accelerator.expect("is accelerated").pause;
+        assert!(pause >= Duration::from_millis(16), "{pause:?}");
+    }
+
+    #[test]
+    fn a_device_that_hangs_or_panics_when_dropped_holds_nobody_up() {
+        struct Stubborn(bool);
+        impl Drop for Stubborn {
+            fn drop(&mut self) {
+                assert!(self.0, "on purpose");
+                thread::sleep(Duration::from_secs(3600));
+            }
+        }
+        impl Device for Stubborn {
+            fn name(&self) -> &str {
+                "stubborn"
+            }
+            fn attribute(&mut self, _: u64, _: &Panels<f32>, _: &Panels<f32>) -> Result<Vec<f32>, DeviceError> {
+                Err(DeviceError::Stalled { waited_ms: 1 })
+            }
+        }
+        for hangs in [true, false] {
+            let started = Instant::now();
+            let mut engine = Engine::accelerated(Box::new(move || Ok(Box::new(Stubborn(hangs))))).expect("opens");
+            assert_eq!(solve(&mut engine), (vec![11.0], "cpu".to_owned()));
+            assert!(started.elapsed() < Duration::from_secs(60));
+            std::mem::forget(engine);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub mod gpu;
 pub use attributor::{Attributor, AttributorClosed, Problem, Solution};
 pub use batch::BatchLimits;
 pub use cpu::Cpu;
-pub use engine::Engine;
+pub use engine::{BoxedDevice, Engine};
 pub use gpu::Gpu;
 
 use crate::shap::Panels;

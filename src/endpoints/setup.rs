@@ -66,23 +66,25 @@ impl Setup {
     pub fn open(self, shared: &Arc<Shared>, model_bytes_max: u64) -> Result<Endpoint, SetupError> {
         let in_model = |reason| SetupError::Model { name: self.model.name(), reason };
         let trees = xgboost::load(&self.model.bytes(model_bytes_max)?).map_err(in_model)?;
-        let (n_features, n_outputs) = (trees.n_features, trees.n_outputs);
-        check_count(&self.feature_headers, n_features, |got, expected| SetupError::FeatureHeaders {
-            got,
-            expected,
-        })?;
-        check_label_count(&self.label_headers, n_outputs)?;
         let baseline = Table::read_csv(self.baseline.as_bytes(), BASELINE_ROWS_MAX)?;
         let predictor = Embedded::new(trees, baseline.numbers()?.clone(), self.link)?;
+        let (n_features, n_outputs) = (predictor.n_features(), predictor.n_outputs());
+        let (feature_headers, label_headers) = (self.feature_headers, self.label_headers);
+        if let Some(got) = feature_headers.as_ref().map(Vec::len).filter(|&got| got != n_features) {
+            return Err(SetupError::FeatureHeaders { got, expected: n_features });
+        }
+        // A binary model has one score; it may be named by one header or by one for each class.
+        let is_pair = |got| n_outputs == 1 && got == 2;
+        if let Some(got) = label_headers.as_ref().map(Vec::len).filter(|&got| got != n_outputs && !is_pair(got)) {
+            return Err(SetupError::LabelHeaders { got, expected: n_outputs });
+        }
         let settings = Settings {
             kernel: self.kernel,
             number_of_samples: self.number_of_samples,
             seed: self.seed,
             filter: self.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new),
         };
-        let explainer =
-            Explainer::new(Arc::new(predictor), (n_features, n_outputs), settings, Arc::clone(shared))?;
-        let (feature_headers, label_headers) = (self.feature_headers, self.label_headers);
+        let explainer = Explainer::new(Arc::new(predictor), n_features, settings, Arc::clone(shared))?;
         Ok(Endpoint { name: self.name, explainer, feature_headers, label_headers })
     }
 }
@@ -101,24 +103,4 @@ impl ModelSource {
             Self::Bundled(bytes) => Ok(Cow::Borrowed(bytes)),
         }
     }
-}
-
-fn check_count(
-    names: &Option<Vec<String>>,
-    expected: usize,
-    error: impl Fn(usize, usize) -> SetupError,
-) -> Result<(), SetupError> {
-    match names {
-        Some(names) if names.len() != expected => Err(error(names.len(), expected)),
-        _ => Ok(()),
-    }
-}
-
-/// A binary model has one score; its label may still be named by one header or one for each class.
-fn check_label_count(names: &Option<Vec<String>>, n_outputs: usize) -> Result<(), SetupError> {
-    let is_pair = n_outputs == 1 && names.as_ref().is_some_and(|names| names.len() == 2);
-    if is_pair {
-        return Ok(());
-    }
-    check_count(names, n_outputs, |got, expected| SetupError::LabelHeaders { got, expected })
 }

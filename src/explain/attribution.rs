@@ -1,6 +1,6 @@
-//! From the values of games to attributions: listings on the host in float64, sampled designs through the batcher.
+//! From the values of games to attributions: exact operators on the host in float64, the others through the batcher.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::ExplainError;
 use crate::compute::cpu::{Instructions, attribute::attribute};
-use crate::compute::{Attributor, AttributorClosed, Problem};
+use crate::compute::{Attributor, Problem};
 use crate::model::Game;
 use crate::offload::offload;
 use crate::shap::{Matrix, Operator, Panels, attributions, differences, scaled, unscaled};
@@ -24,76 +24,63 @@ pub(super) struct Played {
     pub(super) delta: Vec<f64>,
 }
 
-/// Attributions of the players of one game, `[n_outputs][n_players]`.
-pub(super) type PlayerAttributions = Vec<Vec<f64>>;
-
-/// Games under one operator, by their place in the chunk.
-type Groups = BTreeMap<u64, Vec<usize>>;
-
-/// Attributions of every game, in the order of the games. Notes the devices that worked.
-pub(super) async fn solve(
-    attributor: &Attributor,
-    played: &Arc<Vec<Played>>,
-    devices: &mut BTreeSet<Arc<str>>,
-) -> Result<Vec<PlayerAttributions>, AttributorClosed> {
-    let mut groups = Groups::new();
-    for (place, game) in played.iter().enumerate() {
-        groups.entry(game.operator.id).or_default().push(place);
-    }
-    let solved = groups.into_values().map(|places| solve_group(attributor, Arc::clone(played), places));
-    let mut all: Vec<PlayerAttributions> = played.iter().map(|_| Vec::new()).collect();
-    for (places, attributions, device) in try_join_all(solved).await? {
-        devices.insert(device);
-        for (place, attributions) in places.into_iter().zip(attributions) {
-            all[place] = attributions;
-        }
-    }
-    Ok(all)
+/// Attributions of some games, by one device.
+pub(super) struct Solved {
+    /// Record and its `[n_features × n_outputs]`.
+    pub(super) attributions: Vec<(usize, Array2<f64>)>,
+    pub(super) device: Arc<str>,
 }
 
-type Solved = (Vec<usize>, Vec<PlayerAttributions>, Arc<str>);
+/// Games under one operator are solved together, all operators at the same time.
+pub(super) async fn solve(
+    attributor: &Attributor,
+    played: Vec<Played>,
+    n_features: usize,
+) -> Result<Vec<Solved>, ExplainError> {
+    let mut groups = BTreeMap::<u64, Vec<Played>>::new();
+    for game in played {
+        groups.entry(game.operator.id).or_default().push(game);
+    }
+    try_join_all(groups.into_values().map(|group| solve_group(attributor, group, n_features))).await
+}
 
 async fn solve_group(
     attributor: &Attributor,
-    played: Arc<Vec<Played>>,
-    places: Vec<usize>,
-) -> Result<Solved, AttributorClosed> {
-    let operator = Arc::clone(&played[places[0]].operator);
-    let own = (Arc::clone(&played), places.clone());
-    let (products, device) = match &operator.matrix {
-        Matrix::Single(_) if operator.design.n_pairs > 0 => {
-            let (columns, scales) = offload(move |_| scaled_columns(&own.0, &own.1)).await;
-            let solution = attributor.solve(Problem { operator: Arc::clone(&operator), columns }).await?;
-            let products = solution.attributions.chunks_exact(operator.design.n_players);
-            let products: Vec<Vec<f64>> =
-                products.zip(scales).map(|(product, scale)| unscaled(product, scale)).collect();
-            (products, solution.device)
-        }
-        _ => (offload(move |_| host_products(&own.0, &own.1)).await, "cpu".into()),
-    };
-    let mut products = products.into_iter();
-    let finished = places.iter().map(|&place| finish(&played[place], &mut products)).collect();
-    Ok((places, finished, device))
+    group: Vec<Played>,
+    n_features: usize,
+) -> Result<Solved, ExplainError> {
+    let operator = Arc::clone(&group[0].operator);
+    if matches!(operator.matrix, Matrix::Double(_)) {
+        let attributions = offload(move |_| finish(&group, host_products(&group), n_features)).await?;
+        return Ok(Solved { attributions, device: "cpu".into() });
+    }
+    let (group, columns, scales) = offload(move |_| scaled_columns(group)).await;
+    let solution = attributor.solve(Problem { operator, columns }).await?;
+    let attributions = offload(move |_| {
+        let products = solution.attributions.chunks_exact(group[0].operator.design.n_players).zip(scales);
+        finish(&group, products.map(|(product, scale)| unscaled(product, scale)), n_features)
+    });
+    Ok(Solved { attributions: attributions.await?, device: solution.device })
 }
 
-/// Float64 throughout: a listing is exact to rounding, and a design without coalitions is the equal split.
-fn host_products(played: &[Played], places: &[usize]) -> Vec<Vec<f64>> {
-    let Operator { design, matrix, .. } = played[places[0]].operator.as_ref();
-    let columns: Vec<Vec<f64>> = places.iter().flat_map(|&place| columns(&played[place])).collect();
-    match matrix {
-        Matrix::Double(matrix) if design.n_pairs > 0 => {
-            let panels = Panels::from_columns(design.n_pairs, &columns);
-            let products = attribute(Instructions::detect(), matrix, &panels);
-            products.chunks_exact(design.n_players).map(<[f64]>::to_vec).collect()
-        }
-        _ => vec![vec![0.0; design.n_players]; columns.len()],
-    }
+/// One product for each game and output, in float64 throughout; zeros, the equal split, where nothing was asked.
+fn host_products(group: &[Played]) -> impl Iterator<Item = Vec<f64>> {
+    let Operator { design, matrix, .. } = group[0].operator.as_ref();
+    let Matrix::Double(matrix) = matrix else { panic!("float32 operators are the device's. This is a bug.") };
+    let columns: Vec<Vec<f64>> = group.iter().flat_map(columns).collect();
+    let panels = Panels::from_columns(design.n_pairs, &columns);
+    let products = attribute(Instructions::detect(), matrix, &panels);
+    let n_players = design.n_players;
+    (0..columns.len()).map(move |idx| products[idx * n_players..][..n_players].to_vec())
 }
+
+type ScaledColumns = (Vec<Played>, Vec<Vec<f32>>, Vec<f64>);
 
 /// Columns in float32, and what each was divided by.
-fn scaled_columns(played: &[Played], places: &[usize]) -> (Vec<Vec<f32>>, Vec<f64>) {
-    let columns = places.par_iter().flat_map_iter(|&place| columns(&played[place]));
-    columns.map(|column| scaled(&column)).unzip()
+fn scaled_columns(group: Vec<Played>) -> ScaledColumns {
+    let scaled = group.par_iter().flat_map_iter(columns).map(|column| scaled(&column));
+    let (columns, scales) = scaled.unzip();
+    (group, columns, scales)
 }
 
 /// What the operator multiplies, one column for each output.
@@ -105,26 +92,25 @@ fn columns(played: &Played) -> impl Iterator<Item = Vec<f64>> + '_ {
     })
 }
 
-/// Takes one product for each output of the game.
-fn finish(played: &Played, products: &mut impl Iterator<Item = Vec<f64>>) -> PlayerAttributions {
-    let outputs = played.delta.iter().zip(products);
-    outputs.map(|(&delta, product)| attributions(&product, delta)).collect()
-}
-
-/// `[n_features × n_outputs]`: players at their features, 0 for features that do not play.
-pub(super) fn to_features(
-    game: &Game,
-    players: &PlayerAttributions,
+/// Products, one for each game and output, → attributions that add up, at the features of the players.
+fn finish(
+    group: &[Played],
+    mut products: impl Iterator<Item = Vec<f64>>,
     n_features: usize,
-) -> Result<Array2<f64>, ExplainError> {
-    let mut features = Array2::zeros((n_features, players.len()));
-    for (output_idx, of_output) in players.iter().enumerate() {
-        for (&feature, &attribution) in game.players.iter().zip(of_output) {
-            if !attribution.is_finite() {
-                return Err(ExplainError::NotFinite { record: game.record_idx + 1 });
+) -> Result<Vec<(usize, Array2<f64>)>, ExplainError> {
+    let of_game = |played: &Played| {
+        let Game { record_idx, players, .. } = &played.game;
+        let mut features = Array2::zeros((n_features, played.delta.len()));
+        for (output_idx, &delta) in played.delta.iter().enumerate() {
+            let product = products.next().expect("one product for each game and output. This is a bug.");
+            for (&feature, attribution) in players.iter().zip(attributions(&product, delta)) {
+                features[[feature as usize, output_idx]] = attribution;
             }
-            features[[feature as usize, output_idx]] = attribution;
         }
-    }
-    Ok(features)
+        match features.iter().all(|attribution: &f64| attribution.is_finite()) {
+            true => Ok((*record_idx, features)),
+            false => Err(ExplainError::NotFinite { record: record_idx + 1 }),
+        }
+    };
+    group.iter().map(of_game).collect()
 }

@@ -3,6 +3,7 @@
 //! decode → predict → select → games → values → attribute; nothing flows back.
 
 mod attribution;
+mod plan;
 mod report;
 
 use std::sync::Arc;
@@ -11,17 +12,16 @@ use ndarray::Array2;
 
 use crate::compute::{Attributor, AttributorClosed};
 use crate::config::Kernel;
-use crate::model::{Game, ModelError, Predictions, Predictor};
+use crate::model::{LinkedValue, ModelError, Predictions, Predictor};
 use crate::offload::offload;
 use crate::records::{AnswerError, Filter, FilterError, Format, Table, TableError, read_answer};
-use crate::shap::{Design, DesignError, Operator, OperatorCache};
+use crate::shap::{Design, DesignError, DesignLimits, OperatorCache};
 use crate::telemetry;
 
+use attribution::Played;
+use plan::{Plan, plan};
 use report::Clock;
 pub use report::{Report, Stage};
-
-/// Values of one chunk of records, in bytes: a large request is explained chunk by chunk.
-const CHUNK_BYTES_MAX: usize = 32 << 20;
 
 /// What all endpoints of a process share.
 pub struct Shared {
@@ -34,10 +34,9 @@ pub struct Shared {
 pub struct Limits {
     /// Records of one request.
     pub records_max: usize,
-    /// Players of one record.
-    pub players_max: usize,
-    /// One operator, in bytes.
-    pub operator_bytes_max: usize,
+    /// Numbers of one answer: explained records × features × outputs.
+    pub attributions_max: usize,
+    pub design: DesignLimits,
 }
 
 /// How an endpoint's records are explained.
@@ -53,9 +52,8 @@ pub struct Settings {
 /// One endpoint's model with everything needed to explain it.
 pub struct Explainer {
     predictor: Arc<dyn Predictor>,
-    settings: Settings,
+    settings: Arc<Settings>,
     shared: Arc<Shared>,
-    records_per_chunk: usize,
 }
 
 /// One request, as bytes and choices.
@@ -86,8 +84,13 @@ pub enum ExplainError {
     Answer(#[from] AnswerError),
     #[error(transparent)]
     Filter(#[from] FilterError),
-    #[error("record {record}: {source}")]
-    Design { record: usize, source: DesignError },
+    #[error("record {record}: {reason}")]
+    Design { record: usize, reason: DesignError },
+    #[error(
+        "{n_records} records with {n_features} features and {n_outputs} outputs give {got} attributions; \
+         the limit is {limit}"
+    )]
+    TooLarge { n_records: usize, n_features: usize, n_outputs: usize, got: usize, limit: usize },
     #[error(transparent)]
     Compute(#[from] AttributorClosed),
     #[error("an attribution of record {record} is not finite. This is a bug.")]
@@ -95,55 +98,45 @@ pub enum ExplainError {
 }
 
 impl Explainer {
-    /// Fails when a record with all `n_features` as players would pass a limit of the operators.
+    /// Fails when the model's features, all of them players, would pass a limit of the operators. Under kernel
+    /// `shapley` fewer play as a rule, so there only the samples are judged.
     pub fn new(
         predictor: Arc<dyn Predictor>,
-        (n_features, n_outputs): (usize, usize),
+        n_features: usize,
         settings: Settings,
         shared: Arc<Shared>,
     ) -> Result<Self, DesignError> {
-        let largest = settings.design(n_features.min(shared.limits.players_max), shared.limits)?;
+        let n_players = match settings.kernel {
+            Kernel::Shapley => n_features.min(shared.limits.design.players_max),
+            Kernel::Clarify => n_features,
+        };
         // The usual operator is there before the first request.
-        shared.operators.get(largest);
-        let record_bytes = 2 * largest.n_pairs * n_outputs * size_of::<f64>();
-        let records_per_chunk = (CHUNK_BYTES_MAX / record_bytes.max(1)).max(1);
-        Ok(Self { predictor, settings, shared, records_per_chunk })
+        shared.operators.get(settings.design(n_players, shared.limits.design)?);
+        Ok(Self { predictor, settings: Arc::new(settings), shared })
     }
 
-    /// Dropping the future stops the work at the next block of coalitions.
+    /// Dropping the future stops the work at the next turn of coalitions.
     pub async fn explain(&self, request: Request) -> Result<Explanation, ExplainError> {
         let mut clock = Clock::start();
         let records_max = self.shared.limits.records_max;
         let own_filter = request.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new);
         let records = Arc::new(offload(move |_| Table::read_csv(&request.payload, records_max)).await?);
         let predictions = self.predictor.predict(&records, request.accept).await?;
-        let (got, expected) = (predictions.values.nrows(), records.n_records());
-        if got != expected {
-            return Err(AnswerError::Count { got, expected }.into());
-        }
         let filter = own_filter.or_else(|| self.settings.filter.clone());
-        let (predictions, selected) = offload(move |_| select(filter.as_deref(), predictions)).await?;
+        let n_records = records.n_records();
+        let (predictions, selected) = offload(move |_| select(filter.as_deref(), predictions, n_records)).await?;
         let null = self.predictor.null_value().await?;
         clock.lap(Stage::Predict);
 
         let mut report = Report::new(self.settings.kernel, predictions.clipped + null.clipped);
-        let mut attributions = vec![None; records.n_records()];
-        for chunk in selected.chunks(self.records_per_chunk) {
-            let operators = self.operators(&records, chunk).await?;
-            let games: Vec<Game> = operators.iter().map(|(game, _)| game.clone()).collect();
-            let values = self.predictor.values(&records, games).await?;
+        let mut attributions = vec![None; n_records];
+        let plans = self.plans(&records, selected, null.value.len()).await?;
+        for chunk in plan::chunks(plans, null.value.len(), self.shared.limits.design.operator_bytes_max) {
+            let played = self.play(&records, chunk, &predictions, &null, &mut report).await?;
             clock.lap(Stage::Values);
-            let played = operators.into_iter().zip(values).map(|((game, operator), values)| {
-                report.clipped += values.clipped;
-                report.estimators.insert(operator.design.estimator);
-                let delta = &predictions.values.row(game.record_idx) - &ndarray::aview1(&null.value);
-                attribution::Played { game, operator, values: values.values, delta: delta.to_vec() }
-            });
-            let played = Arc::new(played.collect::<Vec<_>>());
-            let solved = attribution::solve(&self.shared.attributor, &played, &mut report.devices).await?;
-            for (played, players) in played.iter().zip(solved) {
-                let of_features = attribution::to_features(&played.game, &players, records.n_columns())?;
-                attributions[played.game.record_idx] = Some(of_features);
+            for solved in attribution::solve(&self.shared.attributor, played, records.n_columns()).await? {
+                report.devices.insert(solved.device);
+                solved.attributions.into_iter().for_each(|(record_idx, own)| attributions[record_idx] = Some(own));
             }
             clock.lap(Stage::Attribute);
         }
@@ -151,36 +144,59 @@ impl Explainer {
         Ok(Explanation { predictions, attributions, base_values: null.value, report })
     }
 
-    /// Players and operator of each record; operators met for the first time are built here.
-    async fn operators(
+    /// Players and design of each selected record.
+    async fn plans(
         &self,
-        records: &Table,
-        chunk: &[usize],
-    ) -> Result<Vec<(Game, Arc<Operator>)>, ExplainError> {
-        let mut players = Vec::with_capacity(chunk.len());
-        for &record_idx in chunk {
-            let playing = match self.settings.kernel {
-                Kernel::Shapley => self.predictor.differing(records, record_idx)?,
-                Kernel::Clarify => (0..records.n_columns() as u32).collect(),
-            };
-            let design = self.settings.design(playing.len(), self.shared.limits);
-            let design = design.map_err(|source| ExplainError::Design { record: record_idx + 1, source })?;
-            players.push((record_idx, playing, design));
+        records: &Arc<Table>,
+        selected: Vec<usize>,
+        n_outputs: usize,
+    ) -> Result<Vec<Plan>, ExplainError> {
+        let (n_records, n_features) = (selected.len(), records.n_columns());
+        let (got, limit) = (n_records * n_features * n_outputs, self.shared.limits.attributions_max);
+        if got > limit {
+            return Err(ExplainError::TooLarge { n_records, n_features, n_outputs, got, limit });
         }
+        let (predictor, settings) = (Arc::clone(&self.predictor), Arc::clone(&self.settings));
+        let (records, limits) = (Arc::clone(records), self.shared.limits.design);
+        let plan = move |record_idx| plan(predictor.as_ref(), &settings, limits, &records, record_idx);
+        offload(move |_| selected.into_iter().map(plan).collect()).await
+    }
+
+    /// Asks the model for every coalition of a chunk; operators met for the first time are built here.
+    async fn play(
+        &self,
+        records: &Arc<Table>,
+        chunk: Vec<Plan>,
+        predictions: &Predictions,
+        null: &LinkedValue,
+        report: &mut Report,
+    ) -> Result<Vec<Played>, ExplainError> {
         let shared = Arc::clone(&self.shared);
-        let with_operator = move |(record_idx, players, design)| {
-            let operator = shared.operators.get(design);
-            (Game { record_idx, players, coalitions: Arc::clone(&operator.coalitions) }, operator)
-        };
-        let operators = offload(move |_| players.into_iter().map(with_operator).collect()).await;
+        let games =
+            offload(move |_| chunk.into_iter().map(|plan| plan.game(&shared.operators)).collect::<Vec<_>>());
+        let (games, operators): (Vec<_>, Vec<_>) = games.await.into_iter().unzip();
         telemetry::set_operator_bytes(self.shared.operators.bytes());
-        Ok(operators)
+        let values = self.predictor.values(records, games.clone()).await?;
+        report.clipped += values.clipped;
+        assert_eq!(values.of_games.len(), games.len(), "a game without values. This is a bug.");
+        let played = games.into_iter().zip(operators).zip(values.of_games).map(|((game, operator), values)| {
+            report.estimators.insert(operator.design.estimator);
+            let delta = &predictions.values.row(game.record_idx) - &ndarray::aview1(&null.value);
+            Played { game, operator, values, delta: delta.to_vec() }
+        });
+        Ok(played.collect())
     }
 }
 
-/// Indexes of the records that the filter selects; all without one.
-fn select(filter: Option<&Filter>, predictions: Predictions) -> Result<(Predictions, Vec<usize>), ExplainError> {
-    let n_records = predictions.values.nrows();
+/// Indexes of the records that the filter selects; all without one. An answer of another length is refused.
+fn select(
+    filter: Option<&Filter>,
+    predictions: Predictions,
+    n_records: usize,
+) -> Result<(Predictions, Vec<usize>), ExplainError> {
+    if predictions.values.nrows() != n_records {
+        return Err(AnswerError::Count { got: predictions.values.nrows(), expected: n_records }.into());
+    }
     let selected = match filter {
         None => (0..n_records).collect(),
         Some(filter) => filter.select(&read_answer(&predictions.text, predictions.format, n_records)?)?,
@@ -189,8 +205,7 @@ fn select(filter: Option<&Filter>, predictions: Predictions) -> Result<(Predicti
 }
 
 impl Settings {
-    fn design(&self, n_players: usize, limits: Limits) -> Result<Design, DesignError> {
-        let limits = (limits.players_max, limits.operator_bytes_max as u64);
+    fn design(&self, n_players: usize, limits: DesignLimits) -> Result<Design, DesignError> {
         Design::new(n_players, self.number_of_samples, self.seed, self.kernel, limits)
     }
 }

@@ -35,9 +35,17 @@ impl Admission {
         Self { running_max, waiting_max, running: semaphore(running_max), places }
     }
 
+    /// Refuses before a body is read what would be refused after it.
+    pub(super) fn check(&self) -> Result<(), InvokeError> {
+        if self.places.available_permits() == 0 { Err(self.throttled()) } else { Ok(()) }
+    }
+
+    fn throttled(&self) -> InvokeError {
+        InvokeError::Throttled { running: self.running_max, waiting: self.waiting_max }
+    }
+
     pub(super) fn enter(&self) -> Result<Place, InvokeError> {
-        let throttled = |_| InvokeError::Throttled { running: self.running_max, waiting: self.waiting_max };
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(throttled)?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.throttled())?;
         Ok(Place { gauge: Gauge::new(telemetry::WAITING), running: Arc::clone(&self.running), place })
     }
 }

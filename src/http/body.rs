@@ -78,7 +78,8 @@ impl Bodies {
     }
 }
 
-async fn drain(mut stream: BodyDataStream) {
+/// Reads on without keeping anything, for a while.
+pub(super) async fn drain(mut stream: BodyDataStream) {
     let mut bytes_left = DRAINED_BYTES_MAX;
     let read_on = async {
         while let Some(Ok(chunk)) = stream.next().await {

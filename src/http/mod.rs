@@ -8,13 +8,14 @@ mod runtime;
 mod server;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::aws::error::InvokeError;
 use crate::config::ServerConfig;
 use crate::endpoints::Registry;
 use admission::Admission;
@@ -29,14 +30,32 @@ pub struct App {
     admission: Admission,
     bodies: Bodies,
     metrics: PrometheusHandle,
+    /// The end is announced: /ping says so, requests are still taken.
     draining: AtomicBool,
+    /// No request is taken any more.
+    closed: AtomicBool,
 }
 
 impl App {
     pub fn new(registry: Registry, config: ServerConfig, metrics: PrometheusHandle) -> Arc<Self> {
         let admission = Admission::new(config.running_max, config.waiting_max);
         let bodies = Bodies::new(&config);
-        Arc::new(Self { registry, config, admission, bodies, metrics, draining: AtomicBool::new(false) })
+        Arc::new(Self {
+            registry,
+            config,
+            admission,
+            bodies,
+            metrics,
+            draining: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        })
+    }
+}
+
+impl App {
+    /// Refuses what need not even send its body.
+    fn admit(&self) -> Result<(), InvokeError> {
+        if self.closed.load(Ordering::Relaxed) { Err(InvokeError::Draining) } else { self.admission.check() }
     }
 }
 

@@ -32,13 +32,18 @@ pub(super) fn explanation(endpoint: &Endpoint, explanation: &Explanation, queue:
     ];
     if !report.devices.is_empty() {
         let estimators = report.estimators.iter().map(|estimator| estimator.name());
-        fields.push((headers::DEVICE, join(report.devices.iter().map(AsRef::as_ref))));
+        fields.push((headers::DEVICE, visible(&join(report.devices.iter().map(AsRef::as_ref)))));
         fields.push((headers::ESTIMATOR, join(estimators)));
     }
     if report.clipped > 0 {
         fields.push((headers::CLIPPED, report.clipped.to_string()));
     }
     respond(StatusCode::OK, fields, body)
+}
+
+/// Adapter names come from drivers; a header takes visible ASCII.
+fn visible(name: &str) -> String {
+    name.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect()
 }
 
 fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -57,20 +62,19 @@ fn server_timing(explanation: &Explanation, outside: &Outside) -> String {
 pub(super) fn error(error: &InvokeError, origin: &Origin) -> Response {
     let (status, code) = (error.status(), error.code());
     let Origin { endpoint, request_id, .. } = origin;
-    if error.is_ours() {
-        tracing::error!(request_id, endpoint, status, code, %error, "request failed");
+    let reason = if error.holds_record_values() { "see the answer".to_owned() } else { error.to_string() };
+    if status == 500 {
+        tracing::error!(request_id, endpoint, status, code, reason, "request failed");
     } else {
-        tracing::info!(request_id, endpoint, status, code, "request refused");
+        tracing::info!(request_id, endpoint, status, code, reason, "request refused");
     }
     let mut fields = vec![(headers::REQUEST_ID, (*request_id).to_owned()), (headers::ERROR_TYPE, code.to_owned())];
     if status == 429 {
         fields.push((header::RETRY_AFTER.as_str(), "1".to_owned()));
     }
     // The rest of a body that was refused may still be on its way.
-    if matches!(
-        error,
-        InvokeError::BodyTooLarge { .. } | InvokeError::BodyTooSlow { .. } | InvokeError::BodyBroken
-    ) {
+    let leaves_body = matches!(status, 408 | 413 | 429 | 503) || matches!(error, InvokeError::BodyBroken);
+    if leaves_body {
         fields.push((header::CONNECTION.as_str(), "close".to_owned()));
     }
     let status = StatusCode::from_u16(status).expect("the statuses are valid. This is a bug.");
@@ -80,10 +84,8 @@ pub(super) fn error(error: &InvokeError, origin: &Origin) -> Response {
 fn respond(status: StatusCode, fields: Vec<(&'static str, String)>, body: Vec<u8>) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
     for (name, value) in fields {
-        // Adapter names come from drivers; what is no header value is left out.
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
-        }
+        let value = HeaderValue::from_str(&value).expect("our header values are visible ASCII. This is a bug.");
+        response.headers_mut().insert(HeaderName::from_static(name), value);
     }
     response
 }

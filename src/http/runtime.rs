@@ -12,11 +12,12 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use tokio::time::timeout_at;
 
-use super::{App, respond};
+use super::{App, body, respond};
 use crate::aws::error::{InvokeError, Origin};
 use crate::aws::headers;
 use crate::endpoints::Endpoint;
-use crate::explain::Request;
+use crate::explain::{Explanation, Request};
+use crate::offload::offload;
 use crate::records::Format;
 use crate::telemetry;
 
@@ -28,22 +29,16 @@ pub(super) async fn invoke_endpoint(
 ) -> Response {
     let started = Instant::now();
     let request_id = respond::request_id();
-    let (name, bad_name) = match name {
-        Ok(Path(name)) => (name, None),
-        Err(_) => (String::new(), Some(InvokeError::BadHeader("EndpointName is not UTF-8.".to_owned()))),
-    };
+    let name = name.map(|Path(name)| name).map_err(|_| ());
     let origin = Origin {
-        endpoint: &name,
+        endpoint: name.as_deref().unwrap_or_default(),
         account_id: &app.config.account_id,
         region: &app.config.region,
         request_id: &request_id,
     };
-    if let Some(error) = bad_name {
-        return respond::error(&error, &origin);
-    }
     // A panic in one request is that request's failure.
-    let outcome = AssertUnwindSafe(answer(&app, &origin, &fields, body, started)).catch_unwind().await;
-    let response = match outcome {
+    let answered = answer(&app, &origin, name.is_ok(), &fields, body, started);
+    let response = match AssertUnwindSafe(answered).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => respond::error(&error, &origin),
         Err(_) => {
@@ -51,7 +46,7 @@ pub(super) async fn invoke_endpoint(
             respond::error(&InvokeError::Panicked, &origin)
         }
     };
-    let label = if app.registry.get(&name).is_some() { name.as_str() } else { "unknown" };
+    let label = app.registry.get(origin.endpoint).map_or("unknown", |endpoint| &endpoint.name);
     telemetry::record_request(label, response.status().as_u16(), started.elapsed());
     response
 }
@@ -59,46 +54,61 @@ pub(super) async fn invoke_endpoint(
 async fn answer(
     app: &App,
     origin: &Origin<'_>,
+    is_named: bool,
     fields: &HeaderMap,
     body: Body,
     started: Instant,
 ) -> Result<Response, InvokeError> {
     let deadline = tokio::time::Instant::from_std(started + app.config.deadline());
+    app.admit()?;
+    let head = match read_head(app, origin, is_named, fields) {
+        Ok(head) => head,
+        Err(error) => {
+            body::drain(body.into_data_stream()).await;
+            return Err(error);
+        }
+    };
     let payload = app.bodies.read(body).await?;
     // Only now: a slow sender takes no place of others.
     let place = app.admission.enter()?;
-    let endpoint = app.registry.get(origin.endpoint).ok_or_else(|| InvokeError::UnknownEndpoint {
-        name: origin.endpoint.to_owned(),
-        account_id: origin.account_id.to_owned(),
-    })?;
-    let request = read_request(endpoint, fields, payload.bytes.clone())?;
     let waiting_since = Instant::now();
     let waited_too_long = |_| InvokeError::WaitedTooLong { waited_ms: waiting_since.elapsed().as_millis() as u64 };
     let _turn = timeout_at(deadline, place.turn()).await.map_err(waited_too_long)?;
     let queue = waiting_since.elapsed();
+    let Head { endpoint, accept, filter } = head;
+    let request = Request { payload: payload.bytes.clone(), accept, filter };
     let deadline_passed = |_| InvokeError::DeadlinePassed { deadline_ms: app.config.deadline_ms };
     let explanation =
         timeout_at(deadline, endpoint.explainer.explain(request)).await.map_err(deadline_passed)??;
+    record(&endpoint, &explanation);
+    let id = origin.request_id.to_owned();
+    Ok(offload(move |_| respond::explanation(&endpoint, &explanation, queue, &id)).await)
+}
+
+fn record(endpoint: &Endpoint, explanation: &Explanation) {
     let n_explained = explanation.attributions.iter().flatten().count();
     telemetry::record_records(&endpoint.name, explanation.attributions.len(), n_explained);
     for (stage, took) in &explanation.report.stages {
         telemetry::record_stage(stage.name(), *took);
     }
-    let (endpoint, id) = (Arc::clone(endpoint), origin.request_id.to_owned());
-    Ok(crate::offload::offload(move |_| respond::explanation(&endpoint, &explanation, queue, &id)).await)
 }
 
-/// Headers are checked before any work begins.
-fn read_request(endpoint: &Endpoint, fields: &HeaderMap, payload: bytes::Bytes) -> Result<Request, InvokeError> {
-    if fields.contains_key(headers::TARGET_MODEL) {
-        return Err(InvokeError::NotMultiModel(endpoint.name.clone()));
+/// What a request says besides its body.
+struct Head {
+    endpoint: Arc<Endpoint>,
+    accept: Format,
+    filter: Option<String>,
+}
+
+fn read_head(app: &App, origin: &Origin, is_named: bool, fields: &HeaderMap) -> Result<Head, InvokeError> {
+    if !is_named {
+        return Err(InvokeError::BadHeader("EndpointName is not UTF-8.".to_owned()));
     }
-    if let Some(variant) = text(fields, headers::TARGET_VARIANT)?.filter(|variant| *variant != headers::VARIANT) {
-        let known = headers::VARIANT;
-        return Err(InvokeError::BadHeader(format!(
-            "Variant {variant} does not exist; this endpoint has {known}."
-        )));
-    }
+    let endpoint = app.registry.get(origin.endpoint).ok_or_else(|| InvokeError::UnknownEndpoint {
+        name: origin.endpoint.to_owned(),
+        account_id: origin.account_id.to_owned(),
+    })?;
+    check_target(endpoint, fields)?;
     if let Some(encoding) = text(fields, header::CONTENT_ENCODING.as_str())?.filter(|name| *name != "identity") {
         return Err(InvokeError::ContentEncoding(encoding.to_owned()));
     }
@@ -106,7 +116,24 @@ fn read_request(endpoint: &Endpoint, fields: &HeaderMap, payload: bytes::Bytes) 
     let (Some(Format::Csv), Some(accept)) = (Format::from_mime(content_type), accepted(fields)?) else {
         return Err(unsupported(content_type, fields));
     };
-    Ok(Request { payload, accept, filter: expression(fields)? })
+    Ok(Head { endpoint: Arc::clone(endpoint), accept, filter: expression(fields)? })
+}
+
+/// An endpoint here is one embedded model in one variant.
+fn check_target(endpoint: &Endpoint, fields: &HeaderMap) -> Result<(), InvokeError> {
+    if fields.contains_key(headers::TARGET_MODEL) {
+        return Err(InvokeError::NotMultiModel(endpoint.name.clone()));
+    }
+    if let Some(name) = headers::REFUSED.into_iter().find(|name| fields.contains_key(*name)) {
+        return Err(InvokeError::BadHeader(format!("The header {name} is not supported by this endpoint.")));
+    }
+    match text(fields, headers::TARGET_VARIANT)? {
+        Some(variant) if variant != headers::VARIANT => {
+            let known = headers::VARIANT;
+            Err(InvokeError::BadHeader(format!("Variant {variant} does not exist; this endpoint has {known}.")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn unsupported(content_type: &str, fields: &HeaderMap) -> InvokeError {

@@ -1,5 +1,6 @@
 //! The accept loop: timeouts for headers and idle connections, a limit of connections, and the drain at the end.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 
 use super::{App, routes};
 
@@ -19,19 +21,24 @@ const HEADER_BYTES_MAX: usize = 64 << 10;
 /// After a failed accept (out of file descriptors, say) the loop rests, so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown`, then lets running requests finish for at most `drain_ms`. True when all did.
-pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) -> bool {
+/// Serves until `shutdown`, then for the grace that it gives while /ping already answers 503, then lets running
+/// requests finish for at most `drain_ms`. True when all did.
+pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = Duration>) -> bool {
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(app.config.connections_max));
-    let mut shutdown = std::pin::pin!(shutdown);
+    let mut close = std::pin::pin!(async {
+        let grace = shutdown.await;
+        app.draining.store(true, Ordering::Relaxed);
+        tokio::time::sleep(grace).await;
+    });
     loop {
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place.expect("never closed. This is a bug."),
-            () = &mut shutdown => break,
+            () = &mut close => break,
         };
         let stream = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = &mut shutdown => break,
+            () = &mut close => break,
         };
         match stream {
             Ok((stream, _)) => {
@@ -48,20 +55,21 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<O
             }
         }
     }
+    app.closed.store(true, Ordering::Relaxed);
     drop(listener);
-    app.draining.store(true, Ordering::Relaxed);
     tokio::time::timeout(Duration::from_millis(app.config.drain_ms), connections.shutdown()).await.is_ok()
 }
 
-fn connection(
-    stream: TcpStream,
-    app: &Arc<App>,
-) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<axum::Router>> {
+type Stream = TokioIo<Pin<Box<TimeoutStream<TcpStream>>>>;
+
+fn connection(stream: TcpStream, app: &Arc<App>) -> http1::Connection<Stream, TowerToHyperService<axum::Router>> {
     // Answers are written whole; waiting for more bytes would only delay them.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(Duration::from_millis(app.config.write_timeout_ms)));
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(app.config.header_timeout_ms))
         .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes(Arc::clone(app))))
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(routes(Arc::clone(app))))
 }

@@ -22,8 +22,8 @@ pub trait Predictor: Send + Sync {
     /// v(nobody) on the link's scale, `[n_outputs]`: the mean over the baseline rows.
     fn null_value<'a>(&'a self) -> Answer<'a, LinkedValue>;
 
-    /// Values of all coalitions of some games, one `Values` for each game.
-    fn values<'a>(&'a self, records: &'a Arc<Table>, games: Vec<Game>) -> Answer<'a, Vec<Values>>;
+    /// What every coalition of some games is worth.
+    fn values<'a>(&'a self, records: &'a Arc<Table>, games: Vec<Game>) -> Answer<'a, Values>;
 }
 
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, ModelError>>;
@@ -55,11 +55,11 @@ pub struct LinkedValue {
     pub clipped: Clipped,
 }
 
-/// Values of a game's coalitions on the link's scale.
+/// Values of coalitions on the link's scale.
 #[derive(Debug)]
 pub struct Values {
-    /// `[n_outputs × 2·n_pairs]`: the representatives of the pairs, then their complements.
-    pub values: Array2<f64>,
+    /// For each game `[n_outputs × 2·n_pairs]`: the representatives of the pairs, then their complements.
+    pub of_games: Vec<Array2<f64>>,
     pub clipped: Clipped,
 }
 

@@ -10,6 +10,8 @@ use super::operator::Operator;
 pub struct OperatorCache {
     bytes_max: usize,
     state: Mutex<State>,
+    /// Held by the one who builds: building takes more memory than the operator itself.
+    building: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -26,7 +28,7 @@ struct Place {
 
 impl OperatorCache {
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, state: Mutex::default() }
+        Self { bytes_max, state: Mutex::default(), building: Mutex::default() }
     }
 
     /// Blocks while the operator is built (milliseconds to a second).
@@ -35,6 +37,7 @@ impl OperatorCache {
         let mut built = false;
         let operator = place.get_or_init(|| {
             built = true;
+            let _one_at_a_time = self.building.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::new(Operator::of(design))
         });
         if built {
@@ -84,9 +87,11 @@ impl State {
 mod tests {
     use super::*;
     use crate::config::Kernel;
+    use crate::shap::DesignLimits;
 
     fn design(seed: i64) -> Design {
-        Design::new(16, Some(64), seed, Kernel::Shapley, (16, u64::MAX)).expect("no limit is met")
+        let limits = DesignLimits { players_max: 16, operator_bytes_max: usize::MAX };
+        Design::new(16, Some(64), seed, Kernel::Shapley, limits).expect("no limit is met")
     }
 
     #[test]

@@ -143,9 +143,10 @@ fn next_combination(chosen: &mut [usize], n: usize) -> bool {
 mod tests {
     use super::*;
     use crate::config::Kernel;
+    use crate::shap::DesignLimits;
 
     fn coalitions(n_players: usize, number_of_samples: Option<u64>, seed: i64) -> Coalitions {
-        let limits = (usize::MAX, u64::MAX);
+        let limits = DesignLimits { players_max: usize::MAX, operator_bytes_max: usize::MAX };
         let design = Design::new(n_players, number_of_samples, seed, Kernel::Shapley, limits);
         Coalitions::of(&design.expect("no limit is met"))
     }

@@ -42,7 +42,15 @@ pub enum DesignError {
     #[error(
         "{n_players} players with {n_samples} samples need an operator of {bytes} bytes; the limit is {limit} bytes"
     )]
-    TooLarge { n_players: usize, n_samples: u64, bytes: u64, limit: u64 },
+    TooLarge { n_players: usize, n_samples: u64, bytes: usize, limit: usize },
+}
+
+/// What a design may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct DesignLimits {
+    pub players_max: usize,
+    /// One operator, in bytes.
+    pub operator_bytes_max: usize,
 }
 
 impl Design {
@@ -52,9 +60,9 @@ impl Design {
         number_of_samples: Option<u64>,
         seed: i64,
         kernel: Kernel,
-        limits: (usize, u64),
+        limits: DesignLimits,
     ) -> Result<Self, DesignError> {
-        let (players_max, operator_bytes_max) = limits;
+        let DesignLimits { players_max, operator_bytes_max } = limits;
         if n_players > players_max {
             return Err(DesignError::TooManyPlayers { n_players, limit: players_max });
         }
@@ -62,19 +70,30 @@ impl Design {
         let wanted = number_of_samples.unwrap_or(2 * n_players as u64 + DEFAULT_EXTRA_SAMPLES);
         let n_samples = wanted.min(n_all);
         let enumerated = wanted >= n_all;
-        let element_bytes = if enumerated { 8 } else { 4 };
-        let bytes = (n_samples / 2).saturating_mul(n_players as u64).saturating_mul(element_bytes);
-        if bytes > operator_bytes_max {
-            return Err(DesignError::TooLarge { n_players, n_samples, bytes, limit: operator_bytes_max });
-        }
-        Ok(Self {
+        let design = Self {
             n_players,
-            n_pairs: (n_samples / 2) as usize,
+            n_pairs: usize::try_from(n_samples / 2).unwrap_or(usize::MAX),
             // A listing draws nothing, so every seed shares one operator.
             seed: if enumerated { 0 } else { seed },
             kernel,
             estimator: if enumerated { Estimator::Enumerated } else { Estimator::KernelShap },
-        })
+        };
+        match design.operator_bytes() {
+            bytes if bytes <= operator_bytes_max => Ok(design),
+            bytes => Err(DesignError::TooLarge { n_players, n_samples, bytes, limit: operator_bytes_max }),
+        }
+    }
+
+    /// Whether the operator stays in float64: listings are exact, and with hardly more pairs than players the
+    /// regression is so badly conditioned that float32 would show.
+    pub fn is_double(&self) -> bool {
+        self.estimator == Estimator::Enumerated || self.n_pairs < 2 * self.n_players
+    }
+
+    /// Size of the operator's matrix, without its padding.
+    pub fn operator_bytes(&self) -> usize {
+        let element_bytes = if self.is_double() { size_of::<f64>() } else { size_of::<f32>() };
+        self.n_pairs.saturating_mul(self.n_players).saturating_mul(element_bytes)
     }
 
     /// Pairs drawn of each size class, for classes 1, 2, ... ⌊M/2⌋. Class s holds the pairs of sizes s and M−s.
@@ -159,7 +178,7 @@ fn outside_in(available: &[u64], budget: u64) -> Vec<u64> {
 mod tests {
     use super::*;
 
-    const NO_LIMITS: (usize, u64) = (usize::MAX, u64::MAX);
+    const NO_LIMITS: DesignLimits = DesignLimits { players_max: usize::MAX, operator_bytes_max: usize::MAX };
 
     fn design(n_players: usize, number_of_samples: Option<u64>, kernel: Kernel) -> Design {
         Design::new(n_players, number_of_samples, 0, kernel, NO_LIMITS).expect("no limit is met")
@@ -216,11 +235,15 @@ mod tests {
         assert_eq!(design(48, None, Kernel::Clarify).pairs_per_class()[..3], [48, 1024, 0]);
     }
 
+    fn limits(players_max: usize, operator_bytes_max: usize) -> DesignLimits {
+        DesignLimits { players_max, operator_bytes_max }
+    }
+
     #[test]
     fn limits_name_the_number_and_the_limit() {
-        let too_many = Design::new(300, None, 0, Kernel::Shapley, (256, u64::MAX));
+        let too_many = Design::new(300, None, 0, Kernel::Shapley, limits(256, usize::MAX));
         assert_eq!(too_many.unwrap_err().to_string(), "300 players are more than the limit of 256 players");
-        let too_large = Design::new(40, Some(1 << 40), 0, Kernel::Shapley, (256, 1 << 20));
+        let too_large = Design::new(40, Some(1 << 40), 0, Kernel::Shapley, limits(256, 1 << 20));
         assert!(too_large.unwrap_err().to_string().ends_with("the limit is 1048576 bytes"));
     }
 }

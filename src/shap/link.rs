@@ -21,28 +21,30 @@ pub fn score_logit(score: f64, clipped: &mut Clipped) -> f64 {
 }
 
 /// logit of the mean of σ(margin): ln Σσ(m) − ln Σσ(−m). One margin is its own logit.
-pub fn logistic_logit(margins: &[f64]) -> f64 {
+pub fn logistic_logit(margins: &[f32]) -> f64 {
     if let [margin] = margins {
-        return *margin;
+        return f64::from(*margin);
     }
     let ln_sigmoid = |m: f64| m.min(0.0) - (-m.abs()).exp().ln_1p();
-    ln_sum_exp(margins.iter().map(|&m| ln_sigmoid(m))) - ln_sum_exp(margins.iter().map(|&m| ln_sigmoid(-m)))
+    let ln_sum = |sign: f64| ln_sum_exp(margins.iter().map(|&m| ln_sigmoid(sign * f64::from(m))));
+    ln_sum(1.0) - ln_sum(-1.0)
 }
 
 /// Per class the logit of its mean softmax probability. `margins` is `[n_rows × n_classes]`, row-major.
 ///
 /// 1 − p_c is summed from the other classes, never subtracted, so that no score needs clipping.
-pub fn softmax_logits(margins: &[f64], n_classes: usize) -> Vec<f64> {
+pub fn softmax_logits(margins: &[f32], logits: &mut [f64]) {
+    let n_classes = logits.len();
     let rows = || margins.chunks_exact(n_classes);
-    let totals: Vec<f64> = rows().map(|row| ln_sum_exp(row.iter().copied())).collect();
-    let others = |row: &[f64], class: usize| {
-        ln_sum_exp(row.iter().enumerate().filter(|(c, _)| *c != class).map(|(_, &m)| m))
-    };
-    let logit = |class: usize| {
-        let ln_p = ln_sum_exp(rows().zip(&totals).map(|(row, total)| row[class] - total));
-        ln_p - ln_sum_exp(rows().zip(&totals).map(|(row, total)| others(row, class) - total))
-    };
-    (0..n_classes).map(logit).collect()
+    let totals: Vec<f64> = rows().map(|row| ln_sum_exp(row.iter().map(|&m| f64::from(m)))).collect();
+    for (class, logit) in logits.iter_mut().enumerate() {
+        let others = |row: &[f32]| {
+            let others = row.iter().enumerate().filter(|(c, _)| *c != class);
+            ln_sum_exp(others.map(|(_, &m)| f64::from(m)))
+        };
+        let ln_p = ln_sum_exp(rows().zip(&totals).map(|(row, total)| f64::from(row[class]) - total));
+        *logit = ln_p - ln_sum_exp(rows().zip(&totals).map(|(row, total)| others(row) - total));
+    }
 }
 
 /// ln Σ exp(x), in whatever range.
@@ -64,8 +66,8 @@ mod tests {
 
     #[test]
     fn logits_of_means_are_what_the_definition_says() {
-        let margins = [0.3, -1.2, 2.5];
-        let mean = margins.iter().map(|&m| sigmoid(m)).sum::<f64>() / 3.0;
+        let margins = [0.25_f32, -1.5, 2.5];
+        let mean = margins.iter().map(|&m| sigmoid(f64::from(m))).sum::<f64>() / 3.0;
         assert!((logistic_logit(&margins) - (mean / (1.0 - mean)).ln()).abs() < 1e-14);
         assert_eq!(logistic_logit(&[4.25]), 4.25);
     }
@@ -74,14 +76,19 @@ mod tests {
     fn extreme_margins_stay_finite_and_exact() {
         assert!((logistic_logit(&[800.0, 800.0]) - 800.0).abs() < 1e-9);
         assert!((logistic_logit(&[-800.0, -800.0]) + 800.0).abs() < 1e-9);
-        assert!(softmax_logits(&[900.0, 0.0, -900.0], 3).iter().all(|logit| logit.is_finite()));
+        let mut logits = [0.0; 3];
+        softmax_logits(&[900.0, 0.0, -900.0], &mut logits);
+        assert!(logits.iter().all(|logit| logit.is_finite()));
     }
 
     #[test]
     fn softmax_logits_are_those_of_the_mean_probability() {
-        let margins = [0.1, 1.0, -0.5, 2.0, 0.0, 0.3];
-        let probability = |row: &[f64], class: usize| row[class].exp() / row.iter().map(|m| m.exp()).sum::<f64>();
-        for (class, logit) in softmax_logits(&margins, 3).into_iter().enumerate() {
+        let margins = [0.125_f32, 1.0, -0.5, 2.0, 0.0, 0.25];
+        let e = |m: f32| f64::from(m).exp();
+        let probability = |row: &[f32], class: usize| e(row[class]) / row.iter().map(|&m| e(m)).sum::<f64>();
+        let mut logits = [0.0; 3];
+        softmax_logits(&margins, &mut logits);
+        for (class, logit) in logits.into_iter().enumerate() {
             let mean = (probability(&margins[..3], class) + probability(&margins[3..], class)) / 2.0;
             assert!((logit - (mean / (1.0 - mean)).ln()).abs() < 1e-14);
         }

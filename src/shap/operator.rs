@@ -19,9 +19,9 @@ const EIGENVALUE_FLOOR: f64 = 1e-12;
 
 /// A transposed: `[n_pairs × n_players]` in panels of players.
 pub enum Matrix {
-    /// For sampled designs; solved in float64, rounded once.
+    /// Solved in float64, rounded once; for a device.
     Single(Panels<f32>),
-    /// For listings, which are exact.
+    /// For the host; see [`Design::is_double`].
     Double(Panels<f64>),
 }
 
@@ -38,12 +38,10 @@ impl Operator {
     pub fn of(design: Design) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let coalitions = Coalitions::of(&design);
-        let matrix = match design.estimator {
-            Estimator::Enumerated => Matrix::Double(pack(&design, &closed_form(&design, &coalitions))),
-            Estimator::KernelShap => {
-                let solved = least_squares(&design, &coalitions);
-                Matrix::Single(pack(&design, &solved.iter().map(|&a| a as f32).collect::<Vec<f32>>()))
-            }
+        let matrix = if design.is_double() {
+            Matrix::Double(solve(&design, &coalitions, |a| a))
+        } else {
+            Matrix::Single(solve(&design, &coalitions, |a| a as f32))
         };
         Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), design, coalitions: Arc::new(coalitions), matrix }
     }
@@ -58,14 +56,23 @@ impl Operator {
     }
 }
 
-/// `rows` is `[n_players × n_pairs]`, player-major.
-fn pack<T: Copy + Default + Send + Sync>(design: &Design, rows: &[T]) -> Panels<T> {
-    let columns: Vec<&[T]> = match design.n_pairs {
-        0 => vec![&[]; design.n_players],
-        n_pairs => rows.chunks_exact(n_pairs).collect(),
-    };
-    Panels::from_columns(design.n_pairs, &columns)
+/// A's column of each pair, rounded once.
+fn solve<T: Copy + Default + Send + Sync>(
+    design: &Design,
+    coalitions: &Coalitions,
+    round: fn(f64) -> T,
+) -> Panels<T> {
+    let mut panels = Panels::zeros(design.n_pairs, design.n_players);
+    let mut put = |pair, player, a| panels.set(pair, player, round(a));
+    match design.estimator {
+        Estimator::Enumerated => closed_form(design, coalitions, &mut put),
+        Estimator::KernelShap => least_squares(design, coalitions, &mut put),
+    }
+    panels
 }
+
+/// Takes pair, player and the operator's element.
+type Put<'a> = dyn FnMut(usize, usize, f64) + 'a;
 
 /// Player i's centred membership z_i − |z|/M in a pair's representative.
 fn centred(coalitions: &Coalitions, pair_idx: usize, player_idx: usize) -> f64 {
@@ -74,34 +81,40 @@ fn centred(coalitions: &Coalitions, pair_idx: usize, player_idx: usize) -> f64 {
 }
 
 /// All coalitions listed: A_i(S) = w(|S|)/c·(z_i − |S|/M) with c = Σ_s C(M−2, s−1)·w(s), for any weights by size.
-fn closed_form(design: &Design, coalitions: &Coalitions) -> Vec<f64> {
+fn closed_form(design: &Design, coalitions: &Coalitions, put: &mut Put) {
     let m = design.n_players;
     let weights: Vec<f64> =
         (0..m).map(|s| if s == 0 { 0.0 } else { ln_weight(design.kernel, m, s).exp() }).collect();
     let c: f64 = (1..m).map(|s| binomial(m.saturating_sub(2), s - 1) as f64 * weights[s]).sum();
-    let mut rows = Vec::with_capacity(m * coalitions.n_pairs());
-    for player in 0..m {
-        rows.extend(
-            (0..coalitions.n_pairs())
-                .map(|pair| weights[coalitions.size(pair)] / c * centred(coalitions, pair, player)),
-        );
+    for pair in 0..coalitions.n_pairs() {
+        let weight = weights[coalitions.size(pair)] / c;
+        (0..m).for_each(|player| put(pair, player, weight * centred(coalitions, pair, player)));
     }
-    rows
 }
 
 /// A = ½H⁺·(q_r·w_r) with q_r = Qz_r and H = Σ_r w_r·q_r·q_rᵀ, over the representatives alone.
 /// The pseudo-inverse gives directions that no coalition tells apart the equal split.
-fn least_squares(design: &Design, coalitions: &Coalitions) -> Vec<f64> {
+/// Pairs are taken in blocks, so that float64 copies of the coalitions never stand in memory together.
+fn least_squares(design: &Design, coalitions: &Coalitions, put: &mut Put) {
+    const BLOCK_PAIRS: usize = 4096;
     let (m, n_pairs) = (design.n_players, coalitions.n_pairs());
-    if n_pairs == 0 {
-        return Vec::new();
-    }
     let weights = pair_weights(design, coalitions);
-    let centred = Mat::from_fn(n_pairs, m, |pair, player| centred(coalitions, pair, player));
-    let weighted = Mat::from_fn(n_pairs, m, |pair, player| weights[pair] * centred[(pair, player)]);
-    let gram = centred.transpose() * &weighted;
-    let solved = &weighted * half_pseudo_inverse(&gram);
-    (0..m).flat_map(|player| solved.col_as_slice(player).iter().copied()).collect()
+    let starts = || (0..n_pairs).step_by(BLOCK_PAIRS);
+    let block = |start: usize, weight: &dyn Fn(usize) -> f64| {
+        let n_here = BLOCK_PAIRS.min(n_pairs - start);
+        Mat::from_fn(n_here, m, |row, player| weight(start + row) * centred(coalitions, start + row, player))
+    };
+    let mut gram = Mat::<f64>::zeros(m, m);
+    for start in starts() {
+        gram += block(start, &|_| 1.0).transpose() * block(start, &|pair| weights[pair]);
+    }
+    let inverse = half_pseudo_inverse(&gram);
+    for start in starts() {
+        let solved = block(start, &|pair| weights[pair]) * &inverse;
+        for row in 0..solved.nrows() {
+            (0..m).for_each(|player| put(start + row, player, solved[(row, player)]));
+        }
+    }
 }
 
 /// ½H⁺ of a symmetric positive semidefinite H.

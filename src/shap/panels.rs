@@ -19,14 +19,22 @@ pub struct Panels<T> {
 impl<T: Copy + Default + Send + Sync> Panels<T> {
     /// Packs columns of `n_rows` elements each. Panics when a column has another length.
     pub fn from_columns<C: AsRef<[T]> + Sync>(n_rows: usize, columns: &[C]) -> Self {
-        let panel_len = n_rows * PANEL_WIDTH;
-        let mut data = vec![T::default(); columns.len().div_ceil(PANEL_WIDTH) * panel_len];
-        if panel_len > 0 {
-            data.par_chunks_exact_mut(panel_len)
-                .zip(columns.par_chunks(PANEL_WIDTH))
-                .for_each(|(panel, columns)| fill_panel(panel, columns));
+        let mut panels = Self::zeros(n_rows, columns.len());
+        if n_rows > 0 {
+            let data = panels.data.par_chunks_exact_mut(n_rows * PANEL_WIDTH);
+            data.zip(columns.par_chunks(PANEL_WIDTH)).for_each(|(panel, columns)| fill_panel(panel, columns));
         }
-        Self { n_rows, n_columns: columns.len(), data }
+        panels
+    }
+
+    pub fn zeros(n_rows: usize, n_columns: usize) -> Self {
+        let data = vec![T::default(); n_columns.div_ceil(PANEL_WIDTH) * n_rows * PANEL_WIDTH];
+        Self { n_rows, n_columns, data }
+    }
+
+    pub fn set(&mut self, row: usize, column: usize, element: T) {
+        let start = (column / PANEL_WIDTH * self.n_rows + row) * PANEL_WIDTH;
+        self.data[start + column % PANEL_WIDTH] = element;
     }
 
     pub fn n_panels(&self) -> usize {

@@ -69,6 +69,20 @@ async fn slow_bodies_do_not_take_the_places_of_others() {
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_its_answer_is_cut_off() {
+    let app = TestApp::with(|config| config.write_timeout_ms = 300).await;
+    let many = vec![records("wine", 1); 4_000].join("\n");
+    let started = Instant::now();
+    let whole_answer = app.send(invoke("wine", many.clone())).await.body.len();
+    let took = started.elapsed();
+    let mut wire = app.wire().await;
+    wire.write(whole("wine", &many)).await;
+    tokio::time::sleep(2 * took + ms(1_000)).await;
+    let read = wire.rest(PATIENCE).await.len();
+    assert!(read < whole_answer, "{read} of {whole_answer} bytes came");
+}
+
+#[tokio::test]
 async fn a_body_that_is_cut_off_begins_no_work() {
     let gate = Gate::closed();
     let app = TestApp::with_fake(Fake::behind(&gate), |config| config.running_max = 1).await;

@@ -83,6 +83,7 @@ async fn bad_headers() {
         ("an accept that cannot be written", with(wine(), "accept", "application/json")),
         ("an empty accept list", with(wine(), "accept", "image/png, image/*")),
         ("a target model", with(wine(), "x-amzn-sagemaker-target-model", "a.tar.gz")),
+        ("a session", with(wine(), "x-amzn-sagemaker-session-id", "NEW_SESSION")),
         ("an unknown variant", with(wine(), "x-amzn-sagemaker-target-variant", "blue")),
     ])
     .await;

@@ -52,9 +52,9 @@ async fn a_panic_is_that_requests_failure_and_the_next_is_answered() {
 #[tokio::test]
 async fn numbers_that_are_not_finite_never_reach_the_document() {
     let spoilers: [fn(&mut Values); 3] = [
-        |values| values.values.fill(f64::NAN),
-        |values| values.values[[0, 0]] = f64::INFINITY,
-        |values| values.values = ndarray::array![[f64::MAX, -f64::MAX]],
+        |values| values.of_games[0].fill(f64::NAN),
+        |values| values.of_games[1][[0, 0]] = f64::INFINITY,
+        |values| values.of_games[0] = ndarray::array![[f64::MAX, -f64::MAX]],
     ];
     for spoil in spoilers {
         let answer = spoilt(|_| {}, spoil).await;
@@ -68,8 +68,12 @@ async fn numbers_that_are_not_finite_never_reach_the_document() {
 async fn answers_of_the_wrong_shape_are_failures() {
     let too_few_scores = spoilt(|predictions| predictions.values = Array2::zeros((1, 1)), |_| {}).await;
     assert_eq!(too_few_scores.json()["OriginalMessage"], "the model answered 1 records for 2");
-    let too_few_values = spoilt(|_| {}, |values| values.values = Array2::zeros((1, 1))).await;
-    assert_eq!(too_few_values.status, 500, "{too_few_values:?}");
+    let spoilers: [fn(&mut Values); 2] =
+        [|values| values.of_games[0] = Array2::zeros((1, 1)), |values| drop(values.of_games.pop())];
+    for spoil in spoilers {
+        let too_few_values = spoilt(|_| {}, spoil).await;
+        assert_eq!(too_few_values.status, 500, "{too_few_values:?}");
+    }
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl Fake {
 
     pub fn into_endpoint(self, shared: &Arc<Shared>) -> Endpoint {
         let settings = Settings { kernel: Kernel::Shapley, number_of_samples: None, seed: 0, filter: None };
-        let explainer = Explainer::new(Arc::new(self), (2, 1), settings, Arc::clone(shared)).expect("is small");
+        let explainer = Explainer::new(Arc::new(self), 2, settings, Arc::clone(shared)).expect("is small");
         Endpoint { name: "fake".to_owned(), explainer, feature_headers: None, label_headers: None }
     }
 }
@@ -70,14 +70,12 @@ impl Predictor for Fake {
         std::future::ready(Ok(LinkedValue { value: vec![0.0], clipped: 0 })).boxed()
     }
 
-    fn values<'a>(&'a self, records: &'a Arc<Table>, games: Vec<Game>) -> Answer<'a, Vec<Values>> {
+    fn values<'a>(&'a self, records: &'a Arc<Table>, games: Vec<Game>) -> Answer<'a, Values> {
         let values = numbers(records).map(|numbers| {
-            let play = |game: &Game| {
-                let mut values = Values { values: play(&numbers, game), clipped: 0 };
-                (self.values)(&mut values);
-                values
-            };
-            games.iter().map(play).collect()
+            let of_games = games.iter().map(|game| play(&numbers, game)).collect();
+            let mut values = Values { of_games, clipped: 0 };
+            (self.values)(&mut values);
+            values
         });
         std::future::ready(values).boxed()
     }

@@ -38,6 +38,7 @@ async fn one_request_too_many_is_refused_at_once_and_the_others_are_answered() {
     }
     assert_snapshot!(show_error(&app.send(invoke("fake", "1,2")).await), @r#"
     429
+    connection: close
     content-type: application/json
     retry-after: 1
     x-amzn-errortype: ThrottlingException
@@ -151,11 +152,35 @@ async fn waiting_requests_run_in_the_order_of_their_arrival() {
 async fn a_large_request_ends_at_its_deadline_and_leaves_the_processor() {
     let app = TestApp::with(|config| config.deadline_ms = 300).await;
     let wine = records("wine", 1);
-    let records = vec![records("breast-cancer", 12); 2_000].join("\n");
+    let records = vec![records("breast-cancer", 12); 500].join("\n");
     let started = Instant::now();
     let late = app.send(invoke("breast-cancer", records)).await;
     assert_eq!((late.status, late.json()["OriginalStatusCode"].as_i64()), (424, Some(0)));
     assert!(started.elapsed() < ms(2_000), "{:?}", started.elapsed());
     let next = app.send(invoke("wine", wine)).await;
     assert_eq!(next.status, 200, "{next:?}");
+}
+
+#[tokio::test]
+async fn a_small_request_beside_a_large_one_is_answered_first() {
+    let app = TestApp::start().await;
+    let many = vec![records("breast-cancer", 1); 4_000].join("\n");
+    let large = app.begin(invoke("breast-cancer", many));
+    settle().await;
+    let started = Instant::now();
+    assert_eq!(app.send(invoke("wine", records("wine", 1))).await.status, 200);
+    let took = started.elapsed();
+    assert!(!large.is_finished(), "the large request took less than {took:?}");
+    assert_eq!(large.await.expect("ends").status, 200);
+    let all = started.elapsed();
+    assert!(took < all / 4, "{took:?} beside a request of {all:?}");
+}
+
+#[tokio::test]
+async fn an_answer_of_too_many_numbers_is_refused_before_the_work() {
+    let app = TestApp::start().await;
+    let many = vec![records("breast-cancer", 1); 7_000].join("\n");
+    let refused = app.send(invoke("breast-cancer", many)).await;
+    let text = "7000 records with 30 features and 1 outputs give 210000 attributions; the limit is 200000";
+    assert_eq!(refused.json()["OriginalMessage"], text);
 }

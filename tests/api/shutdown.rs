@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::fake::{Fake, Gate};
-use crate::support::{PATIENCE, TestApp, invoke, ms, until, within};
+use crate::support::{PATIENCE, TestApp, invoke, ms, records, until, within};
 use crate::wire::whole;
 
 #[tokio::test]
@@ -61,15 +61,22 @@ async fn a_request_that_outlasts_the_drain_is_reported() {
 }
 
 #[tokio::test]
-async fn a_ping_that_arrives_during_the_drain_is_answered_503() {
+async fn in_the_grace_ping_says_503_and_requests_are_still_taken() {
     let app = TestApp::start().await;
-    let mut wire = app.wire().await;
-    wire.write("GET /ping HTTP/1.1\r\n").await;
+    let (mut ping, mut request, mut late) = (app.wire().await, app.wire().await, app.wire().await);
+    let address = app.address();
+    let served = app.stop_after(ms(600));
     tokio::time::sleep(ms(100)).await;
-    let served = app.stop();
-    tokio::time::sleep(ms(100)).await;
-    wire.write("host: test\r\n\r\n").await;
-    let answer = wire.rest(PATIENCE).await;
+    ping.write("GET /ping HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    assert!(ping.answer().await.starts_with("HTTP/1.1 503 Service Unavailable"));
+    request.write(whole("wine", &records("wine", 1))).await;
+    assert!(request.answer().await.starts_with("HTTP/1.1 200 OK"));
+    assert!(tokio::net::TcpStream::connect(address).await.is_ok(), "connections are still taken");
+    late.write("POST /endpoints/wine/invocations HTTP/1.1\r\n").await;
+    tokio::time::sleep(ms(700)).await;
+    late.write("host: test\r\ncontent-length: 3\r\n\r\n1,2").await;
+    let answer = late.rest(PATIENCE).await;
     assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable"), "{answer}");
+    assert!(answer.contains("x-amzn-errortype: ServiceUnavailable"), "{answer}");
     assert!(within(PATIENCE, served).await.expect("ends"));
 }

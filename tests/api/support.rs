@@ -14,7 +14,7 @@ use explaind::config::{Kernel, ServerConfig};
 use explaind::endpoints::{Endpoint, Registry};
 use explaind::explain::{Limits, Shared};
 use explaind::http::{App, serve};
-use explaind::shap::OperatorCache;
+use explaind::shap::{DesignLimits, OperatorCache};
 use explaind::telemetry::install_metrics;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -33,7 +33,7 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 pub struct TestApp {
     address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
-    stop: oneshot::Sender<()>,
+    stop: oneshot::Sender<Duration>,
     served: JoinHandle<bool>,
 }
 
@@ -67,9 +67,7 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
         let address = listener.local_addr().expect("is bound");
         let (stop, stopped) = oneshot::channel();
-        let stopped = async move {
-            let _ = stopped.await;
-        };
+        let stopped = async move { stopped.await.unwrap_or_default() };
         let served = tokio::spawn(serve(listener, App::new(registry, config, metrics()), stopped));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { address, client, stop, served }
@@ -101,9 +99,14 @@ impl TestApp {
         Wire::open(self.address).await
     }
 
-    /// Shuts down as SIGTERM does; the handle ends with what `serve` returned.
+    /// Shuts down as Ctrl-C does; the handle ends with what `serve` returned.
     pub fn stop(self) -> JoinHandle<bool> {
-        let _ = self.stop.send(());
+        self.stop_after(Duration::ZERO)
+    }
+
+    /// Shuts down as SIGTERM does, with this grace.
+    pub fn stop_after(self, grace: Duration) -> JoinHandle<bool> {
+        let _ = self.stop.send(grace);
         self.served
     }
 }
@@ -201,7 +204,8 @@ fn shared() -> &'static Arc<Shared> {
     static SHARED: OnceLock<Arc<Shared>> = OnceLock::new();
     SHARED.get_or_init(|| {
         let attributor = Attributor::start(|| Ok(Engine::cpu()), BatchLimits::default()).expect("starts");
-        let limits = Limits { records_max: 100_000, players_max: 1024, operator_bytes_max: 64 << 20 };
+        let design = DesignLimits { players_max: 1024, operator_bytes_max: 64 << 20 };
+        let limits = Limits { records_max: 100_000, attributions_max: 200_000, design };
         Arc::new(Shared { attributor, operators: OperatorCache::new(64 << 20), limits })
     })
 }

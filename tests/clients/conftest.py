@@ -92,6 +92,7 @@ def start(definitions):
     for definition in definitions:
         command += ["--endpoints", str(definition)]
     settings = {name: os.environ[name] for name in os.environ if not name.startswith("EXPLAIND_")}
+    settings["EXPLAIND_DRAIN_GRACE_MS"] = "0"
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=settings)
 
     give_up = threading.Timer(READY_S, process.kill)

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use explaind::compute::gpu::GpuLimits;
-use explaind::compute::{Attributor, BatchLimits, Device, Engine, Gpu, Problem, Solution};
+use explaind::compute::{Attributor, BatchLimits, BoxedDevice, Engine, Gpu, Problem, Solution};
 use explaind::config::Kernel;
 use explaind::shap::{Design, Operator};
 use futures_util::future::join_all;
 use libtest_mimic::Trial;
 
 use crate::games::{near, noise};
-use crate::paths::{adapter, runtime};
+use crate::paths::{LIMITS, adapter, runtime};
 use crate::{Check, trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -29,7 +29,7 @@ fn start(adapter: wgpu::Adapter, opened: Opened) -> Attributor {
         let gpu = move || {
             let gpu = Gpu::open(&adapter, GpuLimits::default())?;
             *opened.lock().expect("nobody panics with the lock") = Some(gpu.handles().0);
-            Ok(Box::new(gpu) as Box<dyn Device>)
+            Ok(Box::new(gpu) as BoxedDevice)
         };
         Engine::accelerated(Box::new(gpu))
     };
@@ -52,7 +52,7 @@ fn solve(attributor: &Attributor, operator: &Arc<Operator>) -> Vec<Solution> {
 }
 
 fn lost_in_the_middle(adapter: wgpu::Adapter) -> Check {
-    let design = Design::new(64, None, 1, Kernel::Shapley, (64, 1 << 30)).map_err(|error| error.to_string())?;
+    let design = Design::new(64, None, 1, Kernel::Shapley, LIMITS).map_err(|error| error.to_string())?;
     let operator = Arc::new(Operator::of(design));
     let name = adapter.get_info().name;
     let opened = Opened::default();

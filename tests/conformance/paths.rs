@@ -3,13 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use explaind::compute::cpu::Instructions;
-use explaind::compute::gpu::{GpuLimits, adapters, rank};
-use explaind::compute::{Attributor, BatchLimits, Cpu, Device, Engine, Gpu};
-use explaind::config::Kernel;
+use explaind::compute::gpu::{GpuLimits, adapters, choose};
+use explaind::compute::{Attributor, BatchLimits, BoxedDevice, Cpu, Engine, Gpu};
+use explaind::config::{DevicePolicy, Kernel};
 use explaind::explain::{Explainer, Limits, Request, Settings, Shared};
 use explaind::model::{self, LinkedValue, ModelError, Predictions, Predictor, Values};
 use explaind::records::{Format, Table};
-use explaind::shap::{Coalitions, Estimator, OperatorCache};
+use explaind::shap::{Coalitions, Design, DesignLimits, OperatorCache};
 use futures_util::FutureExt;
 use ndarray::Array2;
 use wgpu::DeviceType;
@@ -37,6 +37,8 @@ pub trait Path: Send + Sync {
     fn attributions(&self, setting: Setting, games: &[Game]) -> Vec<Vec<f64>>;
 }
 
+pub const LIMITS: DesignLimits = DesignLimits { players_max: 4096, operator_bytes_max: 1 << 30 };
+
 pub type SharedPath = Arc<dyn Path>;
 
 /// The production pipeline over one device.
@@ -44,20 +46,19 @@ pub struct Pipeline(Arc<Shared>);
 
 impl Pipeline {
     pub fn new(attributor: Attributor) -> Self {
-        let limits = Limits { records_max: 1 << 20, players_max: 4096, operator_bytes_max: 1 << 30 };
+        let limits = Limits { records_max: 1 << 20, attributions_max: 1 << 24, design: LIMITS };
         Self(Arc::new(Shared { attributor, operators: OperatorCache::new(1 << 30), limits }))
     }
 
     pub fn on_cpu(instructions: Instructions) -> Self {
         let open =
-            move || Engine::accelerated(Box::new(move || Ok(Box::new(Cpu { instructions }) as Box<dyn Device>)));
+            move || Engine::accelerated(Box::new(move || Ok(Box::new(Cpu { instructions }) as BoxedDevice)));
         Self::new(Attributor::start(open, BatchLimits::default()).expect("the CPU is always there"))
     }
 
     fn on_gpu(adapter: wgpu::Adapter) -> Self {
         let open = move || {
-            let gpu =
-                move || Gpu::open(&adapter, GpuLimits::default()).map(|gpu| Box::new(gpu) as Box<dyn Device>);
+            let gpu = move || Gpu::open(&adapter, GpuLimits::default()).map(|gpu| Box::new(gpu) as BoxedDevice);
             Engine::accelerated(Box::new(gpu))
         };
         Self::new(Attributor::start(open, BatchLimits::default()).expect("the adapter was found"))
@@ -73,13 +74,13 @@ impl Path for Pipeline {
         let payload = vec![record; games.len()].join("\n").into();
         let predictor = Arc::new(Games { n_players, games });
         let explainer =
-            Explainer::new(predictor, (n_players, 1), settings, Arc::clone(&self.0)).expect("within the limits");
+            Explainer::new(predictor, n_players, settings, Arc::clone(&self.0)).expect("within the limits");
         let request = Request { payload, accept: Format::Csv, filter: None };
         let explanation = runtime().block_on(explainer.explain(request)).expect("games can be explained");
-        let is_sampled = explanation.report.estimators.contains(&Estimator::KernelShap);
-        let is_on_device = explanation.report.devices.contains(self.0.attributor.device());
-        let has_pairs = number_of_samples != Some(1);
-        assert!(is_on_device || !is_sampled || !has_pairs, "{:?} answered", explanation.report.devices);
+        let design = Design::new(n_players, number_of_samples, seed, kernel, LIMITS).expect("within the limits");
+        let device = if design.is_double() { "cpu" } else { self.0.attributor.device() };
+        let devices = &explanation.report.devices;
+        assert!(devices.len() == 1 && devices.contains(device), "{devices:?} answered instead of {device}");
         explanation.attributions.into_iter().map(|phi| phi.expect("explained").column(0).to_vec()).collect()
     }
 }
@@ -122,12 +123,9 @@ impl Predictor for Games {
         async { Ok(LinkedValue { value: vec![0.0], clipped: 0 }) }.boxed()
     }
 
-    fn values<'a>(&'a self, _: &'a Arc<Table>, games: Vec<model::Game>) -> model::Answer<'a, Vec<Values>> {
-        let values = |game: &model::Game| Values {
-            values: Self::values_of(&self.games[game.record_idx], &game.coalitions),
-            clipped: 0,
-        };
-        let values = games.iter().map(values).collect();
+    fn values<'a>(&'a self, _: &'a Arc<Table>, games: Vec<model::Game>) -> model::Answer<'a, Values> {
+        let of_game = |game: &model::Game| Self::values_of(&self.games[game.record_idx], &game.coalitions);
+        let values = Values { of_games: games.iter().map(of_game).collect(), clipped: 0 };
         async move { Ok(values) }.boxed()
     }
 }
@@ -151,7 +149,9 @@ pub fn all() -> Vec<(String, Option<SharedPath>)> {
 
 /// The best adapter of any kind. Panics where the environment requires one that is not there.
 pub fn adapter() -> Option<wgpu::Adapter> {
-    let best = adapters().into_iter().min_by_key(|adapter| rank(adapter.get_info().device_type));
+    let mut all = adapters();
+    let infos: Vec<_> = all.iter().map(wgpu::Adapter::get_info).collect();
+    let best = choose(&infos, DevicePolicy::Gpu).adapter_idx.map(|idx| all.swap_remove(idx));
     let device_type = best.as_ref().map(|adapter| adapter.get_info().device_type);
     match std::env::var("EXPLAIND_REQUIRE_GPU").as_deref() {
         Err(_) => {}

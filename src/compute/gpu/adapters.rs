@@ -21,7 +21,7 @@ pub fn adapters() -> Vec<wgpu::Adapter> {
 }
 
 /// Lower is better; a software adapter is last.
-pub fn rank(device_type: DeviceType) -> usize {
+fn rank(device_type: DeviceType) -> usize {
     match device_type {
         DeviceType::DiscreteGpu => 0,
         DeviceType::IntegratedGpu => 1,

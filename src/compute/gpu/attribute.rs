@@ -12,8 +12,7 @@ use super::store::{INPUT, OperatorStore, READBACK, RESULT, Scratch, UNIFORM};
 use crate::compute::DeviceError;
 use crate::shap::{PANEL_WIDTH, Panels};
 
-/// The WGSL source; a test validates it and a drill may read it.
-pub const SHADER: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/attribute.wgsl"));
+const SHADER: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/attribute.wgsl"));
 
 /// Players and columns of one workgroup, as the shader's constants say.
 const GROUP_PLAYERS: usize = 32;
@@ -137,30 +136,31 @@ impl Kernel {
         let readback = self.readback.at_least(&self.device, result_bytes);
         self.queue.write_buffer(&sizes_buffer, 0, bytemuck::bytes_of(&sizes));
         self.queue.write_buffer(&columns, 0, bytemuck::cast_slice(panels));
-        let bindings = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("attribute"),
-            layout: &self.pipeline.get_bind_group_layout(0),
-            entries: &[
-                entry(0, &sizes_buffer, size_of::<Sizes>() as u64),
-                entry(1, operator, operator_bytes),
-                entry(2, &columns, columns_bytes),
-                entry(3, &attributions, result_bytes),
-            ],
-        });
+        let entries = [
+            entry(0, &sizes_buffer, size_of::<Sizes>() as u64),
+            entry(1, operator, operator_bytes),
+            entry(2, &columns, columns_bytes),
+            entry(3, &attributions, result_bytes),
+        ];
+        let mut encoder = self.encode(sizes, &entries);
+        encoder.copy_buffer_to_buffer(&attributions, 0, &readback, 0, result_bytes);
+        let submission = self.queue.submit([encoder.finish()]);
+        self.read(submission, &readback, result)
+    }
+
+    fn encode(&self, sizes: Sizes, entries: &[BindGroupEntry]) -> wgpu::CommandEncoder {
+        let layout = &self.pipeline.get_bind_group_layout(0);
+        let descriptor = wgpu::BindGroupDescriptor { label: Some("attribute"), layout, entries };
+        let bindings = self.device.create_bind_group(&descriptor);
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &bindings, &[]);
         let groups = |n: u32, per_group: usize| n.div_ceil(per_group as u32);
-        pass.dispatch_workgroups(
-            groups(sizes.n_columns, GROUP_COLUMNS),
-            groups(sizes.n_players, GROUP_PLAYERS),
-            1,
-        );
+        let [x, y] = [groups(sizes.n_columns, GROUP_COLUMNS), groups(sizes.n_players, GROUP_PLAYERS)];
+        pass.dispatch_workgroups(x, y, 1);
         drop(pass);
-        encoder.copy_buffer_to_buffer(&attributions, 0, &readback, 0, result_bytes);
-        let submission = self.queue.submit([encoder.finish()]);
-        self.read(submission, &readback, result)
+        encoder
     }
 
     /// Waits for the submission and copies the start of the readback buffer out.

@@ -6,8 +6,7 @@ mod attribute;
 mod faults;
 mod store;
 
-pub use adapters::{Choice, adapters, choose, rank};
-pub use attribute::SHADER;
+pub use adapters::{Choice, adapters, choose};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use wgpu::{Buffer, BufferUsages, Device, Queue};
 
-/// Operators by id; the least recently used go first.
+/// Operators by id; the least recently used go first. One larger than the limit stays until the next comes.
 pub(super) struct OperatorStore {
     bytes_max: u64,
     buffers: HashMap<u64, (Buffer, u64)>,

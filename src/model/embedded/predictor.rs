@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
 
 use super::answer::write_answer;
-use super::scores::{linked, to_scores};
+use super::scores::{to_scores, write_value};
 use crate::form::TreeEnsemble;
 use crate::model::{Answer, Game, LinkedValue, ModelError, Predictions, Predictor, Values};
 use crate::offload::{Stop, offload};
@@ -16,6 +16,10 @@ use crate::shap::{Clipped, Link};
 
 /// Rows evaluated together: enough to keep a tree in cache, few enough to stay in it themselves.
 const BLOCK_ROWS: usize = 64;
+
+/// Walks down a tree between two looks at who else waits for the cores, some 10 ms: a request of many records must
+/// not keep a small one waiting.
+const TURN_WALKS: usize = 4 << 20;
 
 /// A model in the process with its baseline and link.
 pub struct Embedded(Arc<Inner>);
@@ -36,9 +40,12 @@ impl Embedded {
         }
         let empty = LinkedValue { value: vec![0.0; trees.n_outputs], clipped: 0 };
         let mut inner = Inner { trees, baseline, link, null_value: empty };
-        let rows = inner.baseline.iter().copied().collect::<Vec<f32>>();
-        inner.null_value = inner.value_of(&rows, 0)?;
+        inner.null_value = inner.value_of_nobody()?;
         Ok(Self(Arc::new(inner)))
+    }
+
+    pub fn n_features(&self) -> usize {
+        self.0.trees.n_features
     }
 
     pub fn n_outputs(&self) -> usize {
@@ -49,7 +56,7 @@ impl Embedded {
 impl Predictor for Embedded {
     fn predict<'a>(&'a self, records: &'a Arc<Table>, accept: Format) -> Answer<'a, Predictions> {
         let (inner, records) = (Arc::clone(&self.0), Arc::clone(records));
-        offload(move |_| inner.predict(&records, accept)).boxed()
+        offload(move |stop| inner.predict(&records, accept, stop)).boxed()
     }
 
     fn differing(&self, records: &Table, record_idx: usize) -> Result<Vec<u32>, ModelError> {
@@ -66,19 +73,22 @@ impl Predictor for Embedded {
         std::future::ready(Ok(self.0.null_value.clone())).boxed()
     }
 
-    fn values<'a>(&'a self, records: &'a Arc<Table>, games: Vec<Game>) -> Answer<'a, Vec<Values>> {
+    fn values<'a>(&'a self, records: &'a Arc<Table>, games: Vec<Game>) -> Answer<'a, Values> {
         let (inner, records) = (Arc::clone(&self.0), Arc::clone(records));
-        offload(move |stop| {
-            let numbers = records.numbers()?;
-            let game_values = |game: &Game| inner.game_values(numbers.row(game.record_idx), game, stop);
-            games.par_iter().map(game_values).collect()
-        })
-        .boxed()
+        offload(move |stop| inner.values(records.numbers()?, &games, stop)).boxed()
     }
 }
 
+/// A block of neighbouring coalitions of one game, and where their values go.
+struct Block<'a> {
+    game: &'a Game,
+    first_coalition: usize,
+    /// `[n_coalitions_here × n_outputs]`.
+    values: &'a mut [f64],
+}
+
 impl Inner {
-    fn predict(&self, records: &Table, accept: Format) -> Result<Predictions, ModelError> {
+    fn predict(&self, records: &Table, accept: Format, stop: &Stop) -> Result<Predictions, ModelError> {
         let expected = self.trees.n_features;
         if records.n_columns() != expected {
             return Err(ModelError::Width { record: 1, n_columns: records.n_columns(), expected });
@@ -87,10 +97,11 @@ impl Inner {
         let rows = records.numbers()?.as_standard_layout();
         let rows = rows.as_slice().expect("standard layout is contiguous. This is a bug.");
         let mut margins = vec![0.0; n_records * n_outputs];
-        margins
-            .par_chunks_mut(BLOCK_ROWS * n_outputs)
-            .zip(rows.par_chunks(BLOCK_ROWS * expected))
-            .for_each(|(margins, rows)| self.trees.margins(rows, margins));
+        let blocks = margins.par_chunks_mut(BLOCK_ROWS * n_outputs).zip(rows.par_chunks(BLOCK_ROWS * expected));
+        blocks.try_for_each(|(margins, rows)| {
+            self.trees.margins(rows, margins);
+            if stop.is_set() { Err(ModelError::GivenUp) } else { Ok(()) }
+        })?;
         let (values, clipped) = self.own_values(&margins)?;
         margins.chunks_exact_mut(n_outputs).for_each(|row| to_scores(self.trees.transform, row));
         let scores = Array2::from_shape_vec((n_records, n_outputs), margins)
@@ -101,76 +112,81 @@ impl Inner {
     /// f(record) on the link's scale from the records' margins, `[n_records × n_outputs]`.
     fn own_values(&self, margins: &[f32]) -> Result<(Array2<f64>, Clipped), ModelError> {
         let n_outputs = self.trees.n_outputs;
-        let mut values = Array2::zeros((margins.len() / n_outputs, n_outputs));
+        let mut margins = margins.to_vec();
+        let mut values = vec![0.0; margins.len()];
         let mut clipped = 0;
-        for (record_idx, mut value) in values.rows_mut().into_iter().enumerate() {
-            let mut row = margins[record_idx * n_outputs..][..n_outputs].to_vec();
-            let linked = self.link_margins(&mut row, record_idx)?;
-            value.assign(&ArrayView1::from(&linked.value));
-            clipped += linked.clipped;
+        let rows = margins.chunks_exact_mut(n_outputs).zip(values.chunks_exact_mut(n_outputs));
+        for (record_idx, (margins, value)) in rows.enumerate() {
+            clipped += self.write_value(margins, value, record_idx)?;
         }
-        Ok((values, clipped))
+        Ok((by_output(values, n_outputs), clipped))
     }
 
-    /// The value of one coalition from its rows, `[n_rows × n_features]`.
-    fn value_of(&self, rows: &[f32], record_idx: usize) -> Result<LinkedValue, ModelError> {
-        let mut margins = vec![0.0; rows.len() / self.trees.n_features * self.trees.n_outputs];
-        self.trees.margins(rows, &mut margins);
-        self.link_margins(&mut margins, record_idx)
+    fn value_of_nobody(&self) -> Result<LinkedValue, ModelError> {
+        let rows: Vec<f32> = self.baseline.iter().copied().collect();
+        let mut margins = vec![0.0; self.baseline.nrows() * self.trees.n_outputs];
+        self.trees.margins(&rows, &mut margins);
+        let mut value = vec![0.0; self.trees.n_outputs];
+        let clipped = self.write_value(&mut margins, &mut value, 0)?;
+        Ok(LinkedValue { value, clipped })
     }
 
-    fn link_margins(&self, margins: &mut [f32], record_idx: usize) -> Result<LinkedValue, ModelError> {
-        let mut linked_value = LinkedValue { value: vec![0.0; self.trees.n_outputs], clipped: 0 };
-        let LinkedValue { value, clipped } = &mut linked_value;
-        linked(self.trees.transform, self.link, margins, self.trees.n_outputs, value, clipped);
+    /// The value of one coalition from the margins of its rows.
+    fn write_value(
+        &self,
+        margins: &mut [f32],
+        value: &mut [f64],
+        record_idx: usize,
+    ) -> Result<Clipped, ModelError> {
+        let clipped = write_value(self.trees.transform, self.link, margins, value);
         match value.iter().find(|score| !score.is_finite()) {
             Some(&score) => Err(ModelError::NotFinite { record: record_idx + 1, score }),
-            None => Ok(linked_value),
+            None => Ok(clipped),
         }
     }
 
-    fn game_values(&self, record: ArrayView1<f32>, game: &Game, stop: &Stop) -> Result<Values, ModelError> {
-        let (n_outputs, n_coalitions) = (self.trees.n_outputs, 2 * game.coalitions.n_pairs());
-        let coalitions_per_block = (BLOCK_ROWS / self.baseline.nrows()).max(1);
-        let mut by_coalition = vec![0.0; n_coalitions * n_outputs];
-        let blocks = by_coalition.par_chunks_mut(coalitions_per_block * n_outputs).enumerate();
-        let clipped = blocks
-            .map(|(block_idx, values)| {
-                if stop.is_set() {
-                    return Err(ModelError::GivenUp);
-                }
-                self.block_values(record, game, block_idx * coalitions_per_block, values)
-            })
-            .try_reduce(|| 0, |a, b| Ok(a + b))?;
-        let by_coalition = Array2::from_shape_vec((n_coalitions, n_outputs), by_coalition)
-            .expect("one value for each coalition and output. This is a bug.");
-        Ok(Values { values: by_coalition.reversed_axes().as_standard_layout().into_owned(), clipped })
+    /// Blocks of all games in turns: between two turns other requests get the cores.
+    fn values(&self, records: &Array2<f32>, games: &[Game], stop: &Stop) -> Result<Values, ModelError> {
+        let n_outputs = self.trees.n_outputs;
+        let mut values: Vec<Vec<f64>> =
+            games.iter().map(|game| vec![0.0; 2 * game.coalitions.n_pairs() * n_outputs]).collect();
+        let mut blocks: Vec<Block> =
+            games.iter().zip(&mut values).flat_map(|(game, values)| self.blocks(game, values)).collect();
+        let walks_per_block = (BLOCK_ROWS.max(self.baseline.nrows()) * self.trees.roots.len()).max(1);
+        let mut clipped = 0;
+        for turn in blocks.chunks_mut((TURN_WALKS / walks_per_block).max(1)) {
+            if stop.is_set() {
+                return Err(ModelError::GivenUp);
+            }
+            let filled = turn.par_iter_mut().map(|block| self.fill(block, records.row(block.game.record_idx)));
+            clipped += filled.try_reduce(|| 0, |a, b| Ok(a + b))?;
+        }
+        let to_outputs = |values| by_output(values, n_outputs).reversed_axes().as_standard_layout().into_owned();
+        Ok(Values { of_games: values.into_iter().map(to_outputs).collect(), clipped })
     }
 
-    /// Values of neighbouring coalitions, `[n_coalitions_here × n_outputs]`.
-    fn block_values(
-        &self,
-        record: ArrayView1<f32>,
-        game: &Game,
-        first_coalition: usize,
-        values: &mut [f64],
-    ) -> Result<Clipped, ModelError> {
+    fn blocks<'a>(&self, game: &'a Game, values: &'a mut [f64]) -> impl Iterator<Item = Block<'a>> {
+        let coalitions_per_block = (BLOCK_ROWS / self.baseline.nrows()).max(1);
+        let chunks = values.chunks_mut(coalitions_per_block * self.trees.n_outputs).enumerate();
+        chunks.map(move |(block_idx, values)| Block {
+            game,
+            first_coalition: block_idx * coalitions_per_block,
+            values,
+        })
+    }
+
+    fn fill(&self, block: &mut Block, record: ArrayView1<f32>) -> Result<Clipped, ModelError> {
         let n_outputs = self.trees.n_outputs;
-        let n_coalitions = values.len() / n_outputs;
+        let n_coalitions = block.values.len() / n_outputs;
         let mut rows = Vec::with_capacity(n_coalitions * self.baseline.len());
-        for coalition_idx in first_coalition..first_coalition + n_coalitions {
-            self.push_rows(&mut rows, record, game, coalition_idx);
+        for coalition_idx in block.first_coalition..block.first_coalition + n_coalitions {
+            self.push_rows(&mut rows, record, block.game, coalition_idx);
         }
         let mut margins = vec![0.0; n_coalitions * self.baseline.nrows() * n_outputs];
         self.trees.margins(&rows, &mut margins);
-        let mut clipped = 0;
         let of_coalitions = margins.chunks_exact_mut(self.baseline.nrows() * n_outputs);
-        for (margins, value) in of_coalitions.zip(values.chunks_exact_mut(n_outputs)) {
-            let linked = self.link_margins(margins, game.record_idx)?;
-            value.copy_from_slice(&linked.value);
-            clipped += linked.clipped;
-        }
-        Ok(clipped)
+        let values = of_coalitions.zip(block.values.chunks_exact_mut(n_outputs));
+        values.map(|(margins, value)| self.write_value(margins, value, block.game.record_idx)).sum()
     }
 
     /// One row for each baseline row, with the present players' features from the record.
@@ -187,4 +203,10 @@ impl Inner {
             }
         }
     }
+}
+
+/// `[n × n_outputs]`, row-major.
+fn by_output(values: Vec<f64>, n_outputs: usize) -> Array2<f64> {
+    let shape = (values.len() / n_outputs, n_outputs);
+    Array2::from_shape_vec(shape, values).expect("one value for each row and output. This is a bug.")
 }

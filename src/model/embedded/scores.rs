@@ -24,37 +24,28 @@ fn softmax(margins: &mut [f32]) {
     margins.iter_mut().for_each(|e| *e /= sum as f32);
 }
 
-/// The value of one coalition on the link's scale, `[n_outputs]`, from the margins of its rows, one for each
-/// baseline row: `[n_rows × n_outputs]`, row-major. The link is taken of the mean score.
-pub(super) fn linked(
-    transform: Transform,
-    link: Link,
-    margins: &mut [f32],
-    n_outputs: usize,
-    value: &mut [f64],
-    clipped: &mut Clipped,
-) {
+/// Writes the value of one coalition on the link's scale, `[n_outputs]`, from the margins of its rows, one for each
+/// baseline row: `[n_rows × n_outputs]`, row-major. The link is taken of the mean score. Returns how many were clipped.
+pub(super) fn write_value(transform: Transform, link: Link, margins: &mut [f32], value: &mut [f64]) -> Clipped {
+    let mut clipped = 0;
     match (link, transform) {
-        (Link::Logit, Transform::Logistic) => value[0] = logistic_logit(&widen(margins)),
-        (Link::Logit, Transform::Softmax) => value.copy_from_slice(&softmax_logits(&widen(margins), n_outputs)),
-        (Link::Identity, _) => mean_score(transform, margins, n_outputs, value),
+        (Link::Logit, Transform::Logistic) => value[0] = logistic_logit(margins),
+        (Link::Logit, Transform::Softmax) => softmax_logits(margins, value),
+        (Link::Identity, _) => mean_score(transform, margins, value),
         (Link::Logit, Transform::Identity) => {
-            mean_score(transform, margins, n_outputs, value);
-            value.iter_mut().for_each(|score| *score = score_logit(*score, clipped));
+            mean_score(transform, margins, value);
+            value.iter_mut().for_each(|score| *score = score_logit(*score, &mut clipped));
         }
     }
+    clipped
 }
 
-fn mean_score(transform: Transform, margins: &mut [f32], n_outputs: usize, value: &mut [f64]) {
-    let n_rows = (margins.len() / n_outputs) as f64;
+fn mean_score(transform: Transform, margins: &mut [f32], value: &mut [f64]) {
+    let n_rows = (margins.len() / value.len()) as f64;
     value.fill(0.0);
-    for row in margins.chunks_exact_mut(n_outputs) {
+    for row in margins.chunks_exact_mut(value.len()) {
         to_scores(transform, row);
         value.iter_mut().zip(row).for_each(|(sum, score)| *sum += f64::from(*score));
     }
     value.iter_mut().for_each(|sum| *sum /= n_rows);
-}
-
-fn widen(margins: &[f32]) -> Vec<f64> {
-    margins.iter().map(|&margin| f64::from(margin)).collect()
 }
