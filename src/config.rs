@@ -195,3 +195,19 @@ pub struct ServeConfig {
     #[command(flatten)]
     pub server: ServerConfig,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused_with_their_range() {
+        let limit = within::<usize, 1, 10>;
+        assert_eq!(limit("10"), Ok(10));
+        for (text, reason) in
+            [("0", "not within 1 and 10"), ("11", "not within 1 and 10"), ("x", "not a whole number")]
+        {
+            assert_eq!(limit(text), Err(reason.to_owned()));
+        }
+    }
+}
