@@ -150,3 +150,77 @@ fn solve_group(engine: &mut Engine, group: Vec<Entry>) {
         let _ = entry.reply.send(Solution { attributions: own.to_vec(), device: Arc::clone(&device) });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::compute::{BoxedDevice, Device};
+    use crate::config::Kernel;
+    use crate::shap::{Design, DesignLimits};
+
+    /// Answers zeros, notes the columns of each product, and holds its first one until told.
+    struct Slow {
+        batches: Arc<Mutex<Vec<usize>>>,
+        go_on: mpsc::Receiver<()>,
+    }
+
+    impl Device for Slow {
+        fn name(&self) -> &str {
+            "slow"
+        }
+        fn attribute(
+            &mut self,
+            _: u64,
+            operator: &Panels<f32>,
+            columns: &Panels<f32>,
+        ) -> Result<Vec<f32>, DeviceError> {
+            self.batches.lock().unwrap().push(columns.n_columns);
+            let _ = self.go_on.recv();
+            Ok(vec![0.0; columns.n_columns * operator.n_columns])
+        }
+    }
+
+    fn operator(seed: i64) -> Arc<Operator> {
+        let limits = DesignLimits { players_max: 16, operator_bytes_max: 1 << 20 };
+        Arc::new(Operator::of(Design::new(16, Some(100), seed, Kernel::Shapley, limits).unwrap()))
+    }
+
+    fn problem(operator: &Arc<Operator>, n_columns: usize) -> Problem {
+        Problem { operator: Arc::clone(operator), columns: vec![vec![1.0; operator.design.n_pairs]; n_columns] }
+    }
+
+    #[tokio::test]
+    async fn problems_join_by_operator_and_those_nobody_waits_for_are_dropped() {
+        let batches = Arc::new(Mutex::new(Vec::new()));
+        let (go, go_on) = mpsc::channel();
+        let mut device = Some(Box::new(Slow { batches: Arc::clone(&batches), go_on }) as BoxedDevice);
+        let open = move || Engine::accelerated(Box::new(move || Ok(device.take().expect("is opened once"))));
+        let attributor = Attributor::start(open, BatchLimits::default()).unwrap();
+        let (first, second) = (operator(1), operator(2));
+
+        let busy = attributor.solve(problem(&first, 1));
+        let abandoned = attributor.solve(problem(&first, 40));
+        let joined = [problem(&first, 3), problem(&second, 5), problem(&first, 2)];
+        let joined = join_all(joined.into_iter().map(|problem| attributor.solve(problem)));
+        let (mut busy, mut abandoned, mut joined) = (busy.boxed(), abandoned.boxed(), joined.boxed());
+        assert!(futures_util::poll!(&mut busy).is_pending());
+        while batches.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(futures_util::poll!(&mut abandoned).is_pending());
+        drop(abandoned);
+        assert!(futures_util::poll!(&mut joined).is_pending());
+        drop(go);
+
+        let sizes: Vec<usize> =
+            joined.await.into_iter().map(|solved| solved.unwrap().attributions.len()).collect();
+        assert_eq!((sizes, busy.await.unwrap().attributions.len()), (vec![48, 80, 32], 16));
+        assert_eq!(*batches.lock().unwrap(), [1, 5, 5]);
+    }
+}
