@@ -133,7 +133,7 @@ pub struct ServerConfig {
         value_parser = within::<usize, 1, 1_073_741_824>)]
     pub records_max: usize,
 
-    /// From the first byte of a request to its answer, in ms; keep it below the client's 60 s
+    /// From a request's complete headers to its answer, in ms; keep it below the client's 60 s
     #[arg(long, env = "EXPLAIND_DEADLINE_MS", default_value_t = 55_000, value_name = "MS",
         value_parser = within::<u64, 1, 3_600_000>)]
     pub deadline_ms: u64,
@@ -148,7 +148,7 @@ pub struct ServerConfig {
         value_parser = within::<u64, 1, 3_600_000>)]
     pub body_timeout_ms: u64,
 
-    /// A client that does not read its answer for so long is cut off, in ms
+    /// A connection that takes no byte of its answer for so long is cut off, in ms
     #[arg(long, env = "EXPLAIND_WRITE_TIMEOUT_MS", default_value_t = 30_000, value_name = "MS",
         value_parser = within::<u64, 1, 3_600_000>)]
     pub write_timeout_ms: u64,

@@ -52,7 +52,7 @@ pub fn install_metrics() -> Result<PrometheusHandle, TelemetryError> {
 
 fn describe() {
     describe_counter!(REQUESTS, "Requests by endpoint and HTTP status");
-    describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "From the first byte to the answer");
+    describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "From complete headers to the answer");
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of a request by stage");
     describe_gauge!(RUNNING, "Requests running now");
     describe_gauge!(WAITING, "Requests waiting for their turn");

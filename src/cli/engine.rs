@@ -18,7 +18,7 @@ pub(super) fn open(engine: &EngineConfig, server: &ServerConfig) -> anyhow::Resu
         design: DesignLimits { players_max: engine.players_max, operator_bytes_max: engine.operator_bytes_max() },
     };
     let operators = OperatorCache::new(engine.operator_bytes_max());
-    Ok(Arc::new(Shared { attributor: open_attributor(engine)?, operators, limits }))
+    Ok(Shared::new(open_attributor(engine)?, operators, limits))
 }
 
 fn open_attributor(config: &EngineConfig) -> anyhow::Result<Attributor> {
@@ -35,7 +35,7 @@ fn open_attributor(config: &EngineConfig) -> anyhow::Result<Attributor> {
     let open = move || {
         let open_device =
             move || Gpu::open(&adapter, GpuLimits::default()).map(|gpu| Box::new(gpu) as BoxedDevice);
-        Engine::accelerated(Box::new(open_device))
+        Engine::accelerated(Arc::new(open_device))
     };
     match Attributor::start(open, batches) {
         Ok(attributor) => Ok(attributor),

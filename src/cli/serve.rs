@@ -39,7 +39,7 @@ pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
         // A closed stdout is no reason not to serve.
         let _ = writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?);
         if !http::serve(listener, app, signals.shutdown(grace)).await {
-            tracing::warn!("requests were still running at the end of the drain and are lost");
+            bail!("requests were still running at the end of the drain and are lost");
         }
         Ok(())
     })

@@ -199,8 +199,8 @@ mod tests {
     async fn problems_join_by_operator_and_those_nobody_waits_for_are_dropped() {
         let batches = Arc::new(Mutex::new(Vec::new()));
         let (go, go_on) = mpsc::channel();
-        let mut device = Some(Box::new(Slow { batches: Arc::clone(&batches), go_on }) as BoxedDevice);
-        let open = move || Engine::accelerated(Box::new(move || Ok(device.take().expect("is opened once"))));
+        let device = Mutex::new(Some(Box::new(Slow { batches: Arc::clone(&batches), go_on }) as BoxedDevice));
+        let open = move || Engine::accelerated(Arc::new(move || Ok(device.lock().unwrap().take().expect("once"))));
         let attributor = Attributor::start(open, BatchLimits::default()).unwrap();
         let (first, second) = (operator(1), operator(2));
 

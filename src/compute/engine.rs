@@ -21,7 +21,7 @@ const STACK_BYTES: usize = 16 << 20;
 pub type BoxedDevice = Box<dyn Device + Send>;
 
 /// Opens a device; asked again after each loss.
-pub type Opener = Box<dyn FnMut() -> Result<BoxedDevice, DeviceError> + Send>;
+pub type Opener = Arc<dyn Fn() -> Result<BoxedDevice, DeviceError> + Send + Sync>;
 
 pub struct Engine {
     cpu: Cpu,
@@ -30,6 +30,7 @@ pub struct Engine {
 }
 
 struct Accelerator {
+    open: Opener,
     state: State,
     /// The pause after the next failure; only a batch that was answered makes it short again.
     pause: Duration,
@@ -37,18 +38,9 @@ struct Accelerator {
 }
 
 enum State {
-    Well {
-        device: BoxedDevice,
-        name: Arc<str>,
-        open: Opener,
-    },
-    Lost {
-        retry_at: Instant,
-        open: Opener,
-    },
-    Opening(JoinHandle<(Opener, Result<BoxedDevice, DeviceError>)>),
-    /// The opener is gone with a thread that could not be started.
-    GivenUp,
+    Well { device: BoxedDevice, name: Arc<str> },
+    Lost { retry_at: Instant },
+    Opening(JoinHandle<Result<BoxedDevice, DeviceError>>),
 }
 
 impl Engine {
@@ -61,9 +53,9 @@ impl Engine {
         Self::with_pause(open, PAUSE_MIN)
     }
 
-    fn with_pause(mut open: Opener, pause_min: Duration) -> Result<Self, DeviceError> {
-        let state = State::well(open()?, open);
-        Ok(Self { accelerator: Some(Accelerator { state, pause: pause_min, pause_min }), ..Self::cpu() })
+    fn with_pause(open: Opener, pause_min: Duration) -> Result<Self, DeviceError> {
+        let state = State::well(open()?);
+        Ok(Self { accelerator: Some(Accelerator { open, state, pause: pause_min, pause_min }), ..Self::cpu() })
     }
 
     /// The device in use now.
@@ -94,7 +86,7 @@ impl Engine {
 
 impl Accelerator {
     fn solve(&mut self, id: u64, operator: &Panels<f32>, columns: &Panels<f32>) -> Option<(Vec<f32>, Arc<str>)> {
-        let State::Well { device, name, .. } = &mut self.state else { return None };
+        let State::Well { device, name } = &mut self.state else { return None };
         let answer = catch_unwind(AssertUnwindSafe(|| device.attribute(id, operator, columns)))
             .unwrap_or_else(|_| Err(DeviceError::Lost("the device's code panicked".to_owned())))
             .and_then(finite);
@@ -112,62 +104,64 @@ impl Accelerator {
             Err(error) => {
                 tracing::error!(device = %name, %error, "the device failed; its batch is answered on the CPU");
                 telemetry::count_fallback("lost");
-                self.lose();
+                self.rest();
                 None
             }
         }
     }
 
-    /// A driver that hangs or panics while its device is dropped must not take the batches along.
-    fn lose(&mut self) {
-        if let State::Well { device, open, .. } = std::mem::replace(&mut self.state, State::GivenUp) {
-            // Without a thread the device leaks, which is the lesser harm.
-            let _ = spawn("drop a lost device", move || drop(device));
-            self.rest(open);
-        }
-    }
-
-    fn rest(&mut self, open: Opener) {
-        self.state = State::Lost { retry_at: Instant::now() + self.pause, open };
+    /// Lets the device be until its pause is over, and doubles the next pause.
+    fn rest(&mut self) {
+        let resting = State::Lost { retry_at: Instant::now() + self.pause };
         self.pause = (self.pause * 2).min(PAUSE_MAX);
+        if let State::Well { device, .. } = std::mem::replace(&mut self.state, resting) {
+            // A driver that hangs or panics while its device is dropped must not take the batches along. Without
+            // a thread the device leaks, which is the lesser harm.
+            let _ = spawn("drop a lost device", move || drop(device));
+        }
     }
 
     /// Opens a lost device again when its pause is over, beside the batches, which go on on the CPU.
     fn recover(&mut self) {
-        match std::mem::replace(&mut self.state, State::GivenUp) {
-            State::Lost { retry_at, mut open } if Instant::now() >= retry_at => {
-                let opening = spawn("open a lost device", move || {
-                    let device = catch_unwind(AssertUnwindSafe(&mut open));
-                    let panicked = |_| Err(DeviceError::Lost("opening it panicked".to_owned()));
-                    let device = device.unwrap_or_else(panicked);
-                    (open, device)
-                });
-                self.state = opening.map_or(State::GivenUp, State::Opening);
-            }
-            State::Opening(opening) if opening.is_finished() => self.opened(opening.join().ok()),
-            unchanged => self.state = unchanged,
+        match &self.state {
+            State::Lost { retry_at } if Instant::now() >= *retry_at => self.begin_opening(),
+            State::Opening(opening) if opening.is_finished() => self.end_opening(),
+            _ => {}
         }
     }
 
-    fn opened(&mut self, outcome: Option<(Opener, Result<BoxedDevice, DeviceError>)>) {
-        match outcome {
-            Some((open, Ok(device))) => {
+    fn begin_opening(&mut self) {
+        let open = Arc::clone(&self.open);
+        match spawn("open a lost device", move || open()) {
+            Ok(opening) => self.state = State::Opening(opening),
+            Err(error) => {
+                tracing::warn!(%error, "no thread to open the device");
+                self.rest();
+            }
+        }
+    }
+
+    fn end_opening(&mut self) {
+        let now = State::Lost { retry_at: Instant::now() };
+        let State::Opening(opening) = std::mem::replace(&mut self.state, now) else { return };
+        let panicked = |_| Err(DeviceError::Lost("opening it panicked".to_owned()));
+        match opening.join().unwrap_or_else(panicked) {
+            Ok(device) => {
                 tracing::info!(device = device.name(), "the device is back");
-                self.state = State::well(device, open);
+                self.state = State::well(device);
             }
-            Some((open, Err(error))) => {
+            Err(error) => {
                 tracing::warn!(%error, pause_s = self.pause.as_secs_f64(), "the device could not be opened again");
-                self.rest(open);
+                self.rest();
             }
-            None => tracing::error!("the device is given up; the CPU answers from now on"),
         }
     }
 }
 
 impl State {
-    fn well(device: BoxedDevice, open: Opener) -> Self {
+    fn well(device: BoxedDevice) -> Self {
         let name = device.name().into();
-        Self::Well { device, name, open }
+        Self::Well { device, name }
     }
 }
 
@@ -217,7 +211,7 @@ mod tests {
             || panic!("a driver bug"),
         ];
         for failure in failures {
-            let mut engine = Engine::accelerated(Box::new(move || Ok(Box::new(Fake(failure))))).expect("opens");
+            let mut engine = Engine::accelerated(Arc::new(move || Ok(Box::new(Fake(failure))))).expect("opens");
             assert_eq!(solve(&mut engine), (vec![11.0], "cpu".to_owned()));
         }
     }
@@ -237,7 +231,7 @@ mod tests {
     #[test]
     fn a_lost_device_is_opened_again_after_the_pause() {
         static OPENED: AtomicUsize = AtomicUsize::new(0);
-        let open: Opener = Box::new(|| {
+        let open: Opener = Arc::new(|| {
             Ok(Box::new(match OPENED.fetch_add(1, Ordering::SeqCst) {
                 0 => Fake(|| Err(DeviceError::Lost("gone".to_owned()))),
                 _ => Fake(|| Ok(vec![7.0])),
@@ -252,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_pause_doubles_while_a_device_opens_and_fails() {
-        let open: Opener = Box::new(|| Ok(Box::new(Fake(|| Err(DeviceError::Stalled { waited_ms: 1 })))));
+        let open: Opener = Arc::new(|| Ok(Box::new(Fake(|| Err(DeviceError::Stalled { waited_ms: 1 })))));
         let mut engine = Engine::with_pause(open, Duration::from_millis(1)).expect("opens");
         device_of_next_answers(&mut engine, 200);
         let pause = engine.accelerator.expect("is accelerated").pause;
@@ -278,7 +272,7 @@ mod tests {
         }
         for hangs in [true, false] {
             let started = Instant::now();
-            let mut engine = Engine::accelerated(Box::new(move || Ok(Box::new(Stubborn(hangs))))).expect("opens");
+            let mut engine = Engine::accelerated(Arc::new(move || Ok(Box::new(Stubborn(hangs))))).expect("opens");
             assert_eq!(solve(&mut engine), (vec![11.0], "cpu".to_owned()));
             assert!(started.elapsed() < Duration::from_secs(60));
             std::mem::forget(engine);
@@ -287,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_device_that_cannot_be_opened_at_the_start_is_an_error() {
-        let open: Opener = Box::new(|| Err(DeviceError::Refused("no driver".to_owned())));
+        let open: Opener = Arc::new(|| Err(DeviceError::Refused("no driver".to_owned())));
         assert!(Engine::accelerated(open).is_err());
     }
 }

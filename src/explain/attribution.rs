@@ -18,7 +18,7 @@ use crate::shap::{Matrix, Operator, Panels, attributions, differences, scaled, u
 pub(super) struct Played {
     pub(super) game: Game,
     pub(super) operator: Arc<Operator>,
-    /// `[n_outputs × 2·n_pairs]`.
+    /// `[2·n_pairs × n_outputs]`.
     pub(super) values: Array2<f64>,
     /// v(everybody) − v(nobody), `[n_outputs]`.
     pub(super) delta: Vec<f64>,
@@ -85,11 +85,8 @@ fn scaled_columns(group: Vec<Played>) -> ScaledColumns {
 
 /// What the operator multiplies, one column for each output.
 fn columns(played: &Played) -> impl Iterator<Item = Vec<f64>> + '_ {
-    let outputs = played.values.rows().into_iter().zip(&played.delta);
-    outputs.map(|(values, &delta)| {
-        let values = values.to_slice().expect("values of one output lie together. This is a bug.");
-        differences(&played.operator.coalitions, values, delta)
-    })
+    let outputs = played.values.columns().into_iter().zip(&played.delta);
+    outputs.map(|(values, &delta)| differences(&played.operator.coalitions, &values.to_vec(), delta))
 }
 
 /// Products, one for each game and output, → attributions that add up, at the features of the players.

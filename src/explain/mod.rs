@@ -6,16 +6,18 @@ mod attribution;
 mod plan;
 mod report;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ndarray::Array2;
+use tokio::sync::Semaphore;
 
 use crate::compute::{Attributor, AttributorClosed};
 use crate::config::Kernel;
-use crate::model::{LinkedValue, ModelError, Predictions, Predictor};
+use crate::model::{Game, LinkedValue, ModelError, Predictions, Predictor};
 use crate::offload::offload;
 use crate::records::{AnswerError, Filter, FilterError, Format, Table, TableError, read_answer};
-use crate::shap::{Design, DesignError, DesignLimits, OperatorCache};
+use crate::shap::{Design, DesignError, DesignLimits, Operator, OperatorCache};
 use crate::telemetry;
 
 use attribution::Played;
@@ -27,7 +29,15 @@ pub use report::{Report, Stage};
 pub struct Shared {
     pub attributor: Attributor,
     pub operators: OperatorCache,
+    /// Taken by who builds an operator.
+    builder: Arc<Semaphore>,
     pub limits: Limits,
+}
+
+impl Shared {
+    pub fn new(attributor: Attributor, operators: OperatorCache, limits: Limits) -> Arc<Self> {
+        Arc::new(Self { attributor, operators, builder: Arc::new(Semaphore::new(1)), limits })
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -131,7 +141,7 @@ impl Explainer {
         let mut report = Report::new(self.settings.kernel, predictions.clipped + null.clipped);
         let mut attributions = vec![None; n_records];
         let plans = self.plans(&records, selected, null.value.len()).await?;
-        for chunk in plan::chunks(plans, null.value.len(), self.shared.limits.design.operator_bytes_max) {
+        for chunk in plan::chunks(plans, null.value.len()) {
             let played = self.play(&records, chunk, &predictions, &null, &mut report).await?;
             clock.lap(Stage::Values);
             for solved in attribution::solve(&self.shared.attributor, played, records.n_columns()).await? {
@@ -171,11 +181,8 @@ impl Explainer {
         null: &LinkedValue,
         report: &mut Report,
     ) -> Result<Vec<Played>, ExplainError> {
-        let shared = Arc::clone(&self.shared);
-        let games =
-            offload(move |_| chunk.into_iter().map(|plan| plan.game(&shared.operators)).collect::<Vec<_>>());
-        let (games, operators): (Vec<_>, Vec<_>) = games.await.into_iter().unzip();
-        telemetry::set_operator_bytes(self.shared.operators.bytes());
+        let operators = self.operators(&chunk).await;
+        let (games, operators): (Vec<Game>, Vec<_>) = chunk.into_iter().map(|plan| plan.game(&operators)).unzip();
         let values = self.predictor.values(records, games.clone()).await?;
         report.clipped += values.clipped;
         assert_eq!(values.of_games.len(), games.len(), "a game without values. This is a bug.");
@@ -185,6 +192,34 @@ impl Explainer {
             Played { game, operator, values, delta: delta.to_vec() }
         });
         Ok(played.collect())
+    }
+
+    /// The operators of a chunk. One is built at a time in the whole process, since building takes a core and memory
+    /// of its own; who waits for that occupies no thread.
+    async fn operators(&self, chunk: &[Plan]) -> HashMap<Design, Arc<Operator>> {
+        let mut operators = HashMap::new();
+        for design in chunk.iter().map(|plan| plan.design) {
+            if operators.contains_key(&design) {
+                continue;
+            }
+            let operator = match self.shared.operators.cached(design) {
+                Some(operator) => operator,
+                None => self.build(design).await,
+            };
+            operators.insert(design, operator);
+        }
+        telemetry::set_operator_bytes(self.shared.operators.bytes());
+        operators
+    }
+
+    async fn build(&self, design: Design) -> Arc<Operator> {
+        let builder = Arc::clone(&self.shared.builder).acquire_owned().await;
+        let shared = Arc::clone(&self.shared);
+        offload(move |_| {
+            let _builder = builder;
+            shared.operators.get(design)
+        })
+        .await
     }
 }
 

@@ -1,27 +1,30 @@
 //! Which game each record plays, and which records go together: chunks bounded in values and in operators.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{ExplainError, Settings};
 use crate::config::Kernel;
 use crate::model::{Game, Predictor};
 use crate::records::Table;
-use crate::shap::{Design, DesignLimits, Operator, OperatorCache};
+use crate::shap::{Design, DesignLimits, Operator};
 
-/// Values of one chunk of records, in bytes.
-const CHUNK_BYTES_MAX: usize = 32 << 20;
+/// Values of one chunk of records, in bytes; a running request holds them a few times over.
+const CHUNK_VALUE_BYTES_MAX: usize = 8 << 20;
+
+/// Distinct operators of one chunk, in bytes; a running request holds them whatever the cache does.
+const CHUNK_OPERATOR_BYTES_MAX: usize = 64 << 20;
 
 pub(super) struct Plan {
     record_idx: usize,
     /// Feature of each player.
     players: Vec<u32>,
-    design: Design,
+    pub(super) design: Design,
 }
 
 impl Plan {
-    pub(super) fn game(self, operators: &OperatorCache) -> (Game, Arc<Operator>) {
-        let operator = operators.get(self.design);
+    pub(super) fn game(self, operators: &HashMap<Design, Arc<Operator>>) -> (Game, Arc<Operator>) {
+        let operator = Arc::clone(&operators[&self.design]);
         let coalitions = Arc::clone(&operator.coalitions);
         (Game { record_idx: self.record_idx, players: self.players, coalitions }, operator)
     }
@@ -46,7 +49,11 @@ pub(super) fn plan(
 }
 
 /// Neighbouring plans whose values and distinct operators fit their limits together; one plan alone always goes.
-pub(super) fn chunks(plans: Vec<Plan>, n_outputs: usize, operator_bytes_max: usize) -> Vec<Vec<Plan>> {
+pub(super) fn chunks(plans: Vec<Plan>, n_outputs: usize) -> Vec<Vec<Plan>> {
+    cut(plans, n_outputs, CHUNK_OPERATOR_BYTES_MAX)
+}
+
+fn cut(plans: Vec<Plan>, n_outputs: usize, operator_bytes_max: usize) -> Vec<Vec<Plan>> {
     let mut chunks = Vec::new();
     let mut chunk = Chunk::default();
     for plan in plans {
@@ -78,7 +85,7 @@ impl Chunk {
     }
 
     fn fits(&self, operator_bytes_max: usize) -> bool {
-        self.value_bytes <= CHUNK_BYTES_MAX && self.operator_bytes <= operator_bytes_max
+        self.value_bytes <= CHUNK_VALUE_BYTES_MAX && self.operator_bytes <= operator_bytes_max
     }
 }
 
@@ -93,18 +100,18 @@ mod tests {
         n_players.iter().enumerate().map(plan).collect()
     }
 
-    fn cut(n_players: &[usize], operator_bytes_max: usize) -> Vec<Vec<usize>> {
-        let chunks = chunks(plans(n_players), 1, operator_bytes_max);
+    fn cut_indexes(n_players: &[usize], operator_bytes_max: usize) -> Vec<Vec<usize>> {
+        let chunks = cut(plans(n_players), 1, operator_bytes_max);
         chunks.iter().map(|chunk| chunk.iter().map(|plan| plan.record_idx).collect()).collect()
     }
 
     #[test]
     fn chunks_keep_the_order_and_end_at_either_limit() {
-        assert_eq!(cut(&[30, 30, 30], usize::MAX), [vec![0, 1, 2]]);
+        assert_eq!(cut_indexes(&[30, 30, 30], usize::MAX), [vec![0, 1, 2]]);
         let one = plans(&[30])[0].design.operator_bytes();
-        assert_eq!(cut(&[30, 30, 31, 30], one), [vec![0, 1], vec![2], vec![3]]);
-        assert_eq!(cut(&[30, 31], 0), [vec![0], vec![1]]);
-        let many = cut(&vec![30; 5000], usize::MAX);
-        assert_eq!(many.iter().map(Vec::len).collect::<Vec<_>>(), [1989, 1989, 1022]);
+        assert_eq!(cut_indexes(&[30, 30, 31, 30], one), [vec![0, 1], vec![2], vec![3]]);
+        assert_eq!(cut_indexes(&[30, 31], 0), [vec![0], vec![1]]);
+        let many = cut_indexes(&vec![30; 1200], usize::MAX);
+        assert_eq!(many.iter().map(Vec::len).collect::<Vec<_>>(), [497, 497, 206]);
     }
 }

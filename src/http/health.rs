@@ -1,7 +1,6 @@
 //! `GET /ping` for load balancers and `GET /metrics` for Prometheus.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -11,7 +10,7 @@ use super::App;
 
 /// 200 while new requests are welcome: endpoints are loaded and warmed up before the port opens.
 pub(super) async fn ping(State(app): State<Arc<App>>) -> StatusCode {
-    if app.draining.load(Ordering::Relaxed) { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+    if app.is_draining() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
 }
 
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
+use axum::body::Body;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -53,6 +54,10 @@ impl App {
 }
 
 impl App {
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// Refuses what need not even send its body.
     fn admit(&self) -> Result<(), InvokeError> {
         if self.closed.load(Ordering::Relaxed) { Err(InvokeError::Draining) } else { self.admission.check() }
@@ -64,7 +69,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/endpoints/{name}/invocations", post(runtime::invoke_endpoint))
         .route("/ping", get(health::ping))
         .route("/metrics", get(health::metrics))
-        .fallback(|| respond::unknown_operation(StatusCode::NOT_FOUND))
-        .method_not_allowed_fallback(|| respond::unknown_operation(StatusCode::METHOD_NOT_ALLOWED))
+        .fallback(|body: Body| respond::unknown_operation(StatusCode::NOT_FOUND, body))
+        .method_not_allowed_fallback(|body: Body| respond::unknown_operation(StatusCode::METHOD_NOT_ALLOWED, body))
         .with_state(app)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -12,23 +13,17 @@ use crate::explain::Explanation;
 
 const JSON: &str = "application/json";
 
-/// Time a request spent outside the pipeline.
-pub(super) struct Outside {
-    pub(super) queue: Duration,
-    pub(super) encode: Duration,
-}
-
 pub(super) fn explanation(endpoint: &Endpoint, explanation: &Explanation, queue: Duration, id: &str) -> Response {
     let started = std::time::Instant::now();
     let body = document::write(endpoint, explanation);
-    let outside = Outside { queue, encode: started.elapsed() };
+    let encode = started.elapsed();
     let report = &explanation.report;
     let mut fields = vec![
         (headers::REQUEST_ID, id.to_owned()),
         (headers::INVOKED_PRODUCTION_VARIANT, headers::VARIANT.to_owned()),
         (headers::KERNEL, report.kernel.name().to_owned()),
         (headers::BASE_VALUES, document::write_numbers(&explanation.base_values)),
-        (headers::SERVER_TIMING, server_timing(explanation, &outside)),
+        (headers::SERVER_TIMING, server_timing(explanation, queue, encode)),
     ];
     if !report.devices.is_empty() {
         let estimators = report.estimators.iter().map(|estimator| estimator.name());
@@ -51,9 +46,9 @@ fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// In ms, in the order of the work.
-fn server_timing(explanation: &Explanation, outside: &Outside) -> String {
+fn server_timing(explanation: &Explanation, queue: Duration, encode: Duration) -> String {
     let stages = explanation.report.stages.iter().map(|(stage, took)| (stage.name(), *took));
-    let all = [("queue", outside.queue)].into_iter().chain(stages).chain([("encode", outside.encode)]);
+    let all = [("queue", queue)].into_iter().chain(stages).chain([("encode", encode)]);
     let entries = all.map(|(name, took)| format!("{name};dur={:.3}", took.as_secs_f64() * 1e3));
     entries.collect::<Vec<String>>().join(", ")
 }
@@ -94,9 +89,10 @@ pub(super) fn request_id() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
-pub(super) async fn unknown_operation(status: StatusCode) -> Response {
-    let body = r#"{"Message":"There is no such operation here. Known: POST /endpoints/{EndpointName}/invocations, GET /ping, GET /metrics."}"#;
+pub(super) async fn unknown_operation(status: StatusCode, body: Body) -> Response {
+    super::body::drain(body.into_data_stream()).await;
+    let text = r#"{"Message":"There is no such operation here. Known: POST /endpoints/{EndpointName}/invocations, GET /ping, GET /metrics."}"#;
     let fields =
         vec![(headers::REQUEST_ID, request_id()), (headers::ERROR_TYPE, "UnknownOperationException".to_owned())];
-    respond(status, fields, body.as_bytes().to_vec())
+    respond(status, fields, text.as_bytes().to_vec())
 }

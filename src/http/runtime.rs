@@ -7,7 +7,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use futures_util::FutureExt;
 use tokio::time::timeout_at;
@@ -38,7 +38,7 @@ pub(super) async fn invoke_endpoint(
     };
     // A panic in one request is that request's failure.
     let answered = answer(&app, &origin, name.is_ok(), &fields, body, started);
-    let response = match AssertUnwindSafe(answered).catch_unwind().await {
+    let mut response = match AssertUnwindSafe(answered).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => respond::error(&error, &origin),
         Err(_) => {
@@ -46,6 +46,9 @@ pub(super) async fn invoke_endpoint(
             respond::error(&InvokeError::Panicked, &origin)
         }
     };
+    if app.is_draining() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let label = app.registry.get(origin.endpoint).map_or("unknown", |endpoint| &endpoint.name);
     telemetry::record_request(label, response.status().as_u16(), started.elapsed());
     response
@@ -60,9 +63,9 @@ async fn answer(
     started: Instant,
 ) -> Result<Response, InvokeError> {
     let deadline = tokio::time::Instant::from_std(started + app.config.deadline());
-    app.admit()?;
-    let head = match read_head(app, origin, is_named, fields) {
+    let head = match app.admit().and_then(|()| read_head(app, origin, is_named, fields)) {
         Ok(head) => head,
+        // Clients that send first and read later must see this instead of a broken connection.
         Err(error) => {
             body::drain(body.into_data_stream()).await;
             return Err(error);

@@ -58,7 +58,7 @@ pub struct LinkedValue {
 /// Values of coalitions on the link's scale.
 #[derive(Debug)]
 pub struct Values {
-    /// For each game `[n_outputs × 2·n_pairs]`: the representatives of the pairs, then their complements.
+    /// For each game `[2·n_pairs × n_outputs]`: the representatives of the pairs, then their complements.
     pub of_games: Vec<Array2<f64>>,
     pub clipped: Clipped,
 }

@@ -10,8 +10,6 @@ use super::operator::Operator;
 pub struct OperatorCache {
     bytes_max: usize,
     state: Mutex<State>,
-    /// Held by the one who builds: building takes more memory than the operator itself.
-    building: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -28,7 +26,7 @@ struct Place {
 
 impl OperatorCache {
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, state: Mutex::default(), building: Mutex::default() }
+        Self { bytes_max, state: Mutex::default() }
     }
 
     /// Blocks while the operator is built (milliseconds to a second).
@@ -37,13 +35,22 @@ impl OperatorCache {
         let mut built = false;
         let operator = place.get_or_init(|| {
             built = true;
-            let _one_at_a_time = self.building.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::new(Operator::of(design))
         });
         if built {
             self.shrink();
         }
         Arc::clone(operator)
+    }
+
+    /// The operator if it is there already.
+    pub fn cached(&self, design: Design) -> Option<Arc<Operator>> {
+        let mut state = self.lock();
+        state.clock += 1;
+        let now = state.clock;
+        let place = state.places.get_mut(&design)?;
+        place.used_at = now;
+        place.operator.get().cloned()
     }
 
     /// Memory held by finished operators, in bytes.
@@ -99,6 +106,8 @@ mod tests {
         let cache = OperatorCache::new(1 << 20);
         assert_eq!(cache.get(design(1)).id, cache.get(design(1)).id);
         assert_ne!(cache.get(design(1)).id, cache.get(design(2)).id);
+        assert!(cache.cached(design(1)).is_some());
+        assert!(cache.cached(design(3)).is_none());
     }
 
     #[test]

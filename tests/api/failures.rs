@@ -54,7 +54,7 @@ async fn numbers_that_are_not_finite_never_reach_the_document() {
     let spoilers: [fn(&mut Values); 3] = [
         |values| values.of_games[0].fill(f64::NAN),
         |values| values.of_games[1][[0, 0]] = f64::INFINITY,
-        |values| values.of_games[0] = ndarray::array![[f64::MAX, -f64::MAX]],
+        |values| values.of_games[0] = ndarray::array![[f64::MAX], [-f64::MAX]],
     ];
     for spoil in spoilers {
         let answer = spoilt(|_| {}, spoil).await;

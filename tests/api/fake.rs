@@ -90,7 +90,7 @@ fn numbers(records: &Table) -> Result<Array2<f64>, ModelError> {
 
 fn play(numbers: &Array2<f64>, game: &Game) -> Array2<f64> {
     let (coalitions, n_pairs) = (&game.coalitions, game.coalitions.n_pairs());
-    Array2::from_shape_fn((1, 2 * n_pairs), |(_, idx)| {
+    Array2::from_shape_fn((2 * n_pairs, 1), |(idx, _)| {
         let plays = |&player: &usize| coalitions.contains(idx % n_pairs, player) != (idx >= n_pairs);
         (0..2).filter(plays).map(|player| numbers[[game.record_idx, player]]).sum()
     })

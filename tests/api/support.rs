@@ -206,7 +206,7 @@ fn shared() -> &'static Arc<Shared> {
         let attributor = Attributor::start(|| Ok(Engine::cpu()), BatchLimits::default()).expect("starts");
         let design = DesignLimits { players_max: 1024, operator_bytes_max: 64 << 20 };
         let limits = Limits { records_max: 100_000, attributions_max: 200_000, design };
-        Arc::new(Shared { attributor, operators: OperatorCache::new(64 << 20), limits })
+        Shared::new(attributor, OperatorCache::new(64 << 20), limits)
     })
 }
 

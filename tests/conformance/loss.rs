@@ -31,7 +31,7 @@ fn start(adapter: wgpu::Adapter, opened: Opened) -> Attributor {
             *opened.lock().expect("nobody panics with the lock") = Some(gpu.handles().0);
             Ok(Box::new(gpu) as BoxedDevice)
         };
-        Engine::accelerated(Box::new(gpu))
+        Engine::accelerated(Arc::new(gpu))
     };
     Attributor::start(open, BatchLimits::default()).expect("the adapter was found")
 }

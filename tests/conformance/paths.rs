@@ -47,19 +47,19 @@ pub struct Pipeline(Arc<Shared>);
 impl Pipeline {
     pub fn new(attributor: Attributor) -> Self {
         let limits = Limits { records_max: 1 << 20, attributions_max: 1 << 24, design: LIMITS };
-        Self(Arc::new(Shared { attributor, operators: OperatorCache::new(1 << 30), limits }))
+        Self(Shared::new(attributor, OperatorCache::new(1 << 30), limits))
     }
 
     pub fn on_cpu(instructions: Instructions) -> Self {
         let open =
-            move || Engine::accelerated(Box::new(move || Ok(Box::new(Cpu { instructions }) as BoxedDevice)));
+            move || Engine::accelerated(Arc::new(move || Ok(Box::new(Cpu { instructions }) as BoxedDevice)));
         Self::new(Attributor::start(open, BatchLimits::default()).expect("the CPU is always there"))
     }
 
     fn on_gpu(adapter: wgpu::Adapter) -> Self {
         let open = move || {
             let gpu = move || Gpu::open(&adapter, GpuLimits::default()).map(|gpu| Box::new(gpu) as BoxedDevice);
-            Engine::accelerated(Box::new(gpu))
+            Engine::accelerated(Arc::new(gpu))
         };
         Self::new(Attributor::start(open, BatchLimits::default()).expect("the adapter was found"))
     }
@@ -104,7 +104,7 @@ impl Games {
         let sides = [true, false].into_iter();
         let values =
             sides.flat_map(|present| (0..coalitions.n_pairs()).map(move |pair| game(&side(pair, present))));
-        Array2::from_shape_vec((1, 2 * coalitions.n_pairs()), values.collect()).expect("one value each")
+        Array2::from_shape_vec((2 * coalitions.n_pairs(), 1), values.collect()).expect("one value each")
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
+use tokio::sync::Semaphore;
 
 use super::answer::write_answer;
 use super::scores::{to_scores, write_value};
@@ -20,6 +21,9 @@ const BLOCK_ROWS: usize = 64;
 /// Walks down a tree between two looks at who else waits for the cores, some 10 ms: a request of many records must
 /// not keep a small one waiting.
 const TURN_WALKS: usize = 4 << 20;
+
+/// Taken for a turn, first come first served: one large request has the cores at a time.
+static LARGE_TURN: Semaphore = Semaphore::const_new(1);
 
 /// A model in the process with its baseline and link.
 pub struct Embedded(Arc<Inner>);
@@ -97,10 +101,10 @@ impl Inner {
         let rows = records.numbers()?.as_standard_layout();
         let rows = rows.as_slice().expect("standard layout is contiguous. This is a bug.");
         let mut margins = vec![0.0; n_records * n_outputs];
-        let blocks = margins.par_chunks_mut(BLOCK_ROWS * n_outputs).zip(rows.par_chunks(BLOCK_ROWS * expected));
-        blocks.try_for_each(|(margins, rows)| {
+        let blocks = margins.chunks_mut(BLOCK_ROWS * n_outputs).zip(rows.chunks(BLOCK_ROWS * expected));
+        self.in_turns(&mut blocks.collect::<Vec<_>>(), stop, |(margins, rows)| {
             self.trees.margins(rows, margins);
-            if stop.is_set() { Err(ModelError::GivenUp) } else { Ok(()) }
+            Ok(0)
         })?;
         let (values, clipped) = self.own_values(&margins)?;
         margins.chunks_exact_mut(n_outputs).for_each(|row| to_scores(self.trees.transform, row));
@@ -145,24 +149,36 @@ impl Inner {
         }
     }
 
-    /// Blocks of all games in turns: between two turns other requests get the cores.
     fn values(&self, records: &Array2<f32>, games: &[Game], stop: &Stop) -> Result<Values, ModelError> {
         let n_outputs = self.trees.n_outputs;
         let mut values: Vec<Vec<f64>> =
             games.iter().map(|game| vec![0.0; 2 * game.coalitions.n_pairs() * n_outputs]).collect();
         let mut blocks: Vec<Block> =
             games.iter().zip(&mut values).flat_map(|(game, values)| self.blocks(game, values)).collect();
+        let fill = |block: &mut Block| self.fill(block, records.row(block.game.record_idx));
+        let clipped = self.in_turns(&mut blocks, stop, fill)?;
+        Ok(Values { of_games: values.into_iter().map(|values| by_output(values, n_outputs)).collect(), clipped })
+    }
+
+    /// All blocks on all cores. Work of one turn begins at once; more waits before each turn for other large work.
+    fn in_turns<B: Send>(
+        &self,
+        blocks: &mut [B],
+        stop: &Stop,
+        work: impl Fn(&mut B) -> Result<Clipped, ModelError> + Sync,
+    ) -> Result<Clipped, ModelError> {
         let walks_per_block = (BLOCK_ROWS.max(self.baseline.nrows()) * self.trees.roots.len()).max(1);
+        let blocks_per_turn = (TURN_WALKS / walks_per_block).max(1);
+        let is_large = blocks.len() > blocks_per_turn;
         let mut clipped = 0;
-        for turn in blocks.chunks_mut((TURN_WALKS / walks_per_block).max(1)) {
+        for turn in blocks.chunks_mut(blocks_per_turn) {
+            let _turn = is_large.then(|| pollster::block_on(LARGE_TURN.acquire()));
             if stop.is_set() {
                 return Err(ModelError::GivenUp);
             }
-            let filled = turn.par_iter_mut().map(|block| self.fill(block, records.row(block.game.record_idx)));
-            clipped += filled.try_reduce(|| 0, |a, b| Ok(a + b))?;
+            clipped += turn.par_iter_mut().map(&work).try_reduce(|| 0, |a, b| Ok(a + b))?;
         }
-        let to_outputs = |values| by_output(values, n_outputs).reversed_axes().as_standard_layout().into_owned();
-        Ok(Values { of_games: values.into_iter().map(to_outputs).collect(), clipped })
+        Ok(clipped)
     }
 
     fn blocks<'a>(&self, game: &'a Game, values: &'a mut [f64]) -> impl Iterator<Item = Block<'a>> {
