@@ -65,8 +65,11 @@ client_tests() {
 summary() {
     awk '
         /^test result:/ { passed += $4; failed += $6 }
-        /^[0-9]+ (passed|failed).* in [0-9.]+s/ {
-            for (i = 1; i < NF; i++) { if ($(i+1) ~ /^passed/) passed += $i; if ($(i+1) ~ /^failed/) failed += $i }
+        /^[0-9]+ (passed|failed|error).* in [0-9.]+s/ {
+            for (i = 1; i < NF; i++) {
+                if ($(i+1) ~ /^passed/) passed += $i
+                if ($(i+1) ~ /^(failed|error)/) failed += $i
+            }
         }
         END { printf "%d passed, %d failed\n", passed, failed }' "$log"
 }

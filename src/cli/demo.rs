@@ -94,7 +94,7 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
     registry.insert(setup.open(&shared, config.engine.model_bytes_max())?)?;
     let app = http::App::new(registry, config.server, metrics);
     let record = bundle.records.lines().next().context("the bundled records are empty. This is a bug.")?;
-    serve::run_to_end(async {
+    serve::run_to_end(&shared, async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

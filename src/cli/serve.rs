@@ -32,7 +32,7 @@ pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
     tracing::info!(device = shared.attributor.device(), endpoints = ?registry.names().collect::<Vec<_>>(), "ready");
     let grace = Duration::from_millis(config.server.drain_grace_ms);
     let app = http::App::new(registry, config.server, metrics);
-    run_to_end(async {
+    run_to_end(&shared, async {
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
         let signals = Signals::install()?;
@@ -45,11 +45,15 @@ pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
     })
 }
 
-/// Work that goes on after `main_task` is given up: nobody waits for it.
-pub(super) fn run_to_end(main_task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+/// Work that goes on after `main_task` is given up: nobody waits for it. The device is closed before the process ends.
+pub(super) fn run_to_end(
+    shared: &Shared,
+    main_task: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(main_task);
     runtime.shutdown_background();
+    shared.attributor.close();
     outcome
 }
 

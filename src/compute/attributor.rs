@@ -2,9 +2,9 @@
 //! One thread owns the engine and so the device; entries whose client has gone are dropped.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
-use std::thread;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -51,12 +51,20 @@ struct Entry {
     _place: OwnedSemaphorePermit,
 }
 
-/// The handle that requests share. The thread ends when the last handle is gone.
+/// How long the end waits for the batch in hand and for the device to be dropped.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
+/// What requests share. Its end is the end of the thread.
 pub struct Attributor {
-    queue: mpsc::Sender<Entry>,
+    running: Mutex<Option<Running>>,
     places: Arc<Semaphore>,
     n_places: u32,
     device: Arc<str>,
+}
+
+struct Running {
+    queue: mpsc::Sender<Entry>,
+    thread: JoinHandle<()>,
 }
 
 impl Attributor {
@@ -76,14 +84,30 @@ impl Attributor {
                 let _ = report.send(Err(error));
             }
         };
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("attribute".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(run)
             .map_err(|error| DeviceError::Refused(error.to_string()))?;
         let device = ready.recv().map_err(|_| DeviceError::Lost("its thread panicked".to_owned()))??;
         let n_places = u32::try_from(limits.queue_bytes_max / PLACE_BYTES).unwrap_or(u32::MAX).max(1);
-        Ok(Self { queue, places: Arc::new(Semaphore::new(n_places as usize)), n_places, device })
+        let running = Mutex::new(Some(Running { queue, thread }));
+        Ok(Self { running, places: Arc::new(Semaphore::new(n_places as usize)), n_places, device })
+    }
+
+    /// Ends the thread and drops its device, so that a driver is not torn down under it when the process exits.
+    /// A device that hangs is left behind after 5 s. Problems that come later are refused.
+    pub fn close(&self) {
+        let Some(Running { queue, thread }) = self.lock().take() else { return };
+        drop(queue);
+        let give_up = Instant::now() + CLOSE_WAIT;
+        while !thread.is_finished() && Instant::now() < give_up {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The device that was opened at the start.
@@ -97,8 +121,15 @@ impl Attributor {
         let place = Arc::clone(&self.places).acquire_many_owned(n_places).await.map_err(|_| AttributorClosed)?;
         let (reply, solution) = oneshot::channel();
         let entry = Entry { problem, reply, waiting_since: Instant::now(), _place: place };
-        self.queue.send(entry).map_err(|_| AttributorClosed)?;
+        let sent = self.lock().as_ref().map(|running| running.queue.send(entry));
+        sent.ok_or(AttributorClosed)?.map_err(|_| AttributorClosed)?;
         solution.await.map_err(|_| AttributorClosed)
+    }
+}
+
+impl Drop for Attributor {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -153,9 +184,6 @@ fn solve_group(engine: &mut Engine, group: Vec<Entry>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-    use std::time::Duration;
-
     use futures_util::FutureExt;
     use futures_util::future::join_all;
 
@@ -222,5 +250,17 @@ mod tests {
             joined.await.into_iter().map(|solved| solved.unwrap().attributions.len()).collect();
         assert_eq!((sizes, busy.await.unwrap().attributions.len()), (vec![48, 80, 32], 16));
         assert_eq!(*batches.lock().unwrap(), [1, 5, 5]);
+    }
+
+    #[tokio::test]
+    async fn a_closed_attributor_has_dropped_its_device_and_refuses_problems() {
+        let batches = Arc::new(Mutex::new(Vec::new()));
+        let (_go, go_on) = mpsc::channel();
+        let device = Mutex::new(Some(Box::new(Slow { batches: Arc::clone(&batches), go_on }) as BoxedDevice));
+        let open = move || Engine::accelerated(Arc::new(move || Ok(device.lock().unwrap().take().expect("once"))));
+        let attributor = Attributor::start(open, BatchLimits::default()).unwrap();
+        attributor.close();
+        assert_eq!(Arc::strong_count(&batches), 1, "the device is gone");
+        assert!(attributor.solve(problem(&operator(1), 1)).await.is_err());
     }
 }
