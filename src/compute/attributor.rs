@@ -223,13 +223,18 @@ mod tests {
         Problem { operator: Arc::clone(operator), columns: vec![vec![1.0; operator.design.n_pairs]; n_columns] }
     }
 
-    #[tokio::test]
-    async fn problems_join_by_operator_and_those_nobody_waits_for_are_dropped() {
+    /// An attributor over a `Slow` device, what the device saw, and what holds it until it is dropped.
+    fn slow() -> (Attributor, Arc<Mutex<Vec<usize>>>, mpsc::Sender<()>) {
         let batches = Arc::new(Mutex::new(Vec::new()));
         let (go, go_on) = mpsc::channel();
         let device = Mutex::new(Some(Box::new(Slow { batches: Arc::clone(&batches), go_on }) as BoxedDevice));
         let open = move || Engine::accelerated(Arc::new(move || Ok(device.lock().unwrap().take().expect("once"))));
-        let attributor = Attributor::start(open, BatchLimits::default()).unwrap();
+        (Attributor::start(open, BatchLimits::default()).unwrap(), batches, go)
+    }
+
+    #[tokio::test]
+    async fn problems_join_by_operator_and_those_nobody_waits_for_are_dropped() {
+        let (attributor, batches, go) = slow();
         let (first, second) = (operator(1), operator(2));
 
         let busy = attributor.solve(problem(&first, 1));
@@ -254,11 +259,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_attributor_has_dropped_its_device_and_refuses_problems() {
-        let batches = Arc::new(Mutex::new(Vec::new()));
-        let (_go, go_on) = mpsc::channel();
-        let device = Mutex::new(Some(Box::new(Slow { batches: Arc::clone(&batches), go_on }) as BoxedDevice));
-        let open = move || Engine::accelerated(Arc::new(move || Ok(device.lock().unwrap().take().expect("once"))));
-        let attributor = Attributor::start(open, BatchLimits::default()).unwrap();
+        let (attributor, batches, _go) = slow();
         attributor.close();
         assert_eq!(Arc::strong_count(&batches), 1, "the device is gone");
         assert!(attributor.solve(problem(&operator(1), 1)).await.is_err());
