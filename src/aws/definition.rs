@@ -213,3 +213,33 @@ fn environment_kernel(environment: &BTreeMap<String, String>) -> Result<Option<K
     };
     environment.get("EXPLAIND_KERNEL").map(parse).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kernel(environment: &str, flag: Kernel) -> Kernel {
+        let json = format!(
+            r#"{{"EndpointName": "e", "PrimaryContainer": {{"ModelDataUrl": "m", "Environment": {environment}}},
+                "ExplainerConfig": {{"ClarifyExplainerConfig": {{"ShapConfig":
+                    {{"ShapBaselineConfig": {{"ShapBaseline": "0"}}}}}}}}}}"#
+        );
+        read(json.as_bytes(), Path::new("folder"), flag).expect("is a definition").kernel
+    }
+
+    #[test]
+    fn the_environment_of_an_endpoint_wins_over_the_flag() {
+        assert_eq!(kernel(r#"{"EXPLAIND_KERNEL": "clarify"}"#, Kernel::Shapley), Kernel::Clarify);
+        assert_eq!(kernel(r#"{"EXPLAIND_KERNEL": "shapley"}"#, Kernel::Clarify), Kernel::Shapley);
+        assert_eq!(kernel(r#"{"OTHER": "x"}"#, Kernel::Clarify), Kernel::Clarify);
+    }
+
+    #[test]
+    fn model_paths_are_relative_to_the_definition_or_files() {
+        let path = |url| model_path(url, Path::new("folder")).map(|path| path.display().to_string());
+        assert_eq!(path("model.json").expect("a path"), "folder/model.json");
+        assert_eq!(path("file:model.json").expect("a path"), "folder/model.json");
+        assert_eq!(path("file:///models/m.json").expect("a path"), "/models/m.json");
+        assert!(path("s3://bucket/m.json").is_err());
+    }
+}

@@ -9,12 +9,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::batch::{BatchLimits, Collector, Load, group_by_operator};
+use super::engine::spawn;
 use super::{DeviceError, Engine};
 use crate::shap::{Matrix, Operator, Panels};
 use crate::telemetry;
-
-/// The shader compiler needs deep stacks in debug builds.
-const STACK_BYTES: usize = 16 << 20;
 
 /// Queue places are counted in KiB, since a semaphore counts at most 2^32 of them.
 const PLACE_BYTES: usize = 1 << 10;
@@ -84,11 +82,7 @@ impl Attributor {
                 let _ = report.send(Err(error));
             }
         };
-        let thread = thread::Builder::new()
-            .name("attribute".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn(run)
-            .map_err(|error| DeviceError::Refused(error.to_string()))?;
+        let thread = spawn("attribute", run).map_err(|error| DeviceError::Refused(error.to_string()))?;
         let device = ready.recv().map_err(|_| DeviceError::Lost("its thread panicked".to_owned()))??;
         let n_places = u32::try_from(limits.queue_bytes_max / PLACE_BYTES).unwrap_or(u32::MAX).max(1);
         let running = Mutex::new(Some(Running { queue, thread }));

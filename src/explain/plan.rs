@@ -64,7 +64,7 @@ fn cut(plans: Vec<Plan>, n_outputs: usize, operator_bytes_max: usize) -> Vec<Vec
         }
         chunk.plans.push(plan);
     }
-    chunks.push(chunk.plans);
+    chunks.extend((!chunk.plans.is_empty()).then_some(chunk.plans));
     chunks
 }
 
@@ -107,6 +107,7 @@ mod tests {
 
     #[test]
     fn chunks_keep_the_order_and_end_at_either_limit() {
+        assert!(cut_indexes(&[], usize::MAX).is_empty());
         assert_eq!(cut_indexes(&[30, 30, 30], usize::MAX), [vec![0, 1, 2]]);
         let one = plans(&[30])[0].design.operator_bytes();
         assert_eq!(cut_indexes(&[30, 30, 31, 30], one), [vec![0, 1], vec![2], vec![3]]);

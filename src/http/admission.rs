@@ -30,9 +30,9 @@ pub(super) struct Turn {
 
 impl Admission {
     pub(super) fn new(running_max: usize, waiting_max: usize) -> Self {
-        let semaphore = |n: usize| Arc::new(Semaphore::new(n.min(Semaphore::MAX_PERMITS)));
-        let places = semaphore(running_max.saturating_add(waiting_max));
-        Self { running_max, waiting_max, running: semaphore(running_max), places }
+        let running = Arc::new(Semaphore::new(running_max));
+        let places = Arc::new(Semaphore::new(running_max + waiting_max));
+        Self { running_max, waiting_max, running, places }
     }
 
     /// Refuses before a body is read what would be refused after it.

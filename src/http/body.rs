@@ -35,7 +35,7 @@ pub(super) struct Payload {
 
 impl Bodies {
     pub(super) fn new(config: &ServerConfig) -> Self {
-        let n_pieces = (config.bodies_mib_max << 20).div_ceil(PIECE_BYTES).min(Semaphore::MAX_PERMITS);
+        let n_pieces = (config.bodies_mib_max << 20).div_ceil(PIECE_BYTES);
         Self {
             bytes_max: config.body_bytes_max,
             time_max: Duration::from_millis(config.body_timeout_ms),

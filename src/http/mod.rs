@@ -1,4 +1,4 @@
-//! The wire: axum and hyper only here. One visible list of routes, one visible stack of layers.
+//! The wire: what serves with axum and hyper. One visible list of routes.
 
 mod admission;
 mod body;
@@ -51,9 +51,7 @@ impl App {
             closed: AtomicBool::new(false),
         })
     }
-}
 
-impl App {
     fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }

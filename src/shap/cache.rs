@@ -46,8 +46,7 @@ impl OperatorCache {
     /// The operator if it is there already.
     pub fn cached(&self, design: Design) -> Option<Arc<Operator>> {
         let mut state = self.lock();
-        state.clock += 1;
-        let now = state.clock;
+        let now = state.tick();
         let place = state.places.get_mut(&design)?;
         place.used_at = now;
         place.operator.get().cloned()
@@ -60,8 +59,7 @@ impl OperatorCache {
 
     fn place(&self, design: Design) -> Arc<OnceLock<Arc<Operator>>> {
         let mut state = self.lock();
-        state.clock += 1;
-        let now = state.clock;
+        let now = state.tick();
         let place = state.places.entry(design).or_default();
         place.used_at = now;
         Arc::clone(&place.operator)
@@ -85,6 +83,11 @@ impl OperatorCache {
 }
 
 impl State {
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
     fn bytes(&self) -> usize {
         self.places.values().filter_map(|place| place.operator.get()).map(|operator| operator.bytes()).sum()
     }

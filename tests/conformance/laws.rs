@@ -101,7 +101,7 @@ fn linear(path: &dyn Path) -> Check {
         let (first, second) = (one(path, setting, first), one(path, setting, second));
         let of_parts: Vec<f64> = first.iter().zip(&second).map(|(a, b)| 2.0 * a - 3.0 * b).collect();
         // Both sides carry the rounding of differences of order 1, the attributions may be much smaller.
-        near(&format!("{setting:?}"), &one(path, setting, sum), &of_parts, 100.0 * tolerance)?;
+        near(&format!("{setting:?}"), &one(path, setting, sum), &of_parts, 3.0 * tolerance)?;
     }
     Ok(())
 }

@@ -21,6 +21,9 @@ pub fn trials() -> Vec<Trial> {
     vec![trial("a device lost in the middle of a batch loses no answer", lost).with_ignored_flag(ignored)]
 }
 
+/// Nothing here takes longer unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The device that is open now, for the drill to destroy.
 type Opened = Arc<Mutex<Option<wgpu::Device>>>;
 
@@ -69,10 +72,14 @@ fn lost_in_the_middle(adapter: wgpu::Adapter) -> Check {
             device.destroy();
         });
         // Solved again and again until the loss has struck.
+        let give_up = Instant::now() + PATIENCE;
         let after = loop {
             let after = solve(&attributor, &operator);
             if drill.is_finished() && after.iter().any(|solution| &*solution.device == "cpu") {
                 break after;
+            }
+            if Instant::now() > give_up {
+                return Err(format!("the loss never struck within {PATIENCE:?}"));
             }
         };
         drill.join().map_err(|_| "the drill panicked")?;
@@ -90,12 +97,12 @@ fn agree(before: &[Solution], after: &[Solution]) -> Check {
 }
 
 fn wait_until_back(attributor: &Attributor, operator: &Arc<Operator>, name: &str) -> Check {
-    let give_up = Instant::now() + Duration::from_secs(30);
+    let give_up = Instant::now() + PATIENCE;
     while Instant::now() < give_up {
         if solve(attributor, operator).iter().all(|solution| &*solution.device == name) {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    Err(format!("{name} did not come back within 30 s"))
+    Err(format!("{name} did not come back within {PATIENCE:?}"))
 }

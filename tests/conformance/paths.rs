@@ -51,9 +51,12 @@ impl Pipeline {
     }
 
     pub fn on_cpu(instructions: Instructions) -> Self {
-        let open =
-            move || Engine::accelerated(Arc::new(move || Ok(Box::new(Cpu { instructions }) as BoxedDevice)));
-        Self::new(Attributor::start(open, BatchLimits::default()).expect("the CPU is always there"))
+        Self::on_device(move || Box::new(Cpu { instructions }))
+    }
+
+    pub fn on_device(device: impl Fn() -> BoxedDevice + Send + Sync + 'static) -> Self {
+        let open = move || Engine::accelerated(Arc::new(move || Ok(device())));
+        Self::new(Attributor::start(open, BatchLimits::default()).expect("the device is always there"))
     }
 
     fn on_gpu(adapter: wgpu::Adapter) -> Self {

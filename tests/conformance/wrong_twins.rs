@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use explaind::compute::cpu::Instructions;
+use explaind::compute::{Cpu, Device, DeviceError};
 use explaind::config::Kernel;
+use explaind::shap::{PANEL_WIDTH, Panels};
 use libtest_mimic::Trial;
 
 use crate::games::Game;
@@ -73,6 +75,57 @@ impl Path for WrongKernel {
     }
 }
 
+/// What a wrong device does to the matrices before it multiplies them.
+type Mistake = fn(&mut Panels<f32>, &mut Panels<f32>);
+
+/// Mistakes that a kernel can make and that the restored sum would hide.
+const MISTAKES: [(&str, Mistake); 4] = [
+    ("drops the last, partial block of rows", |operator, _| zero(operator, |row, n_rows| row >= n_rows / 32 * 32)),
+    ("drops the first row", |operator, _| zero(operator, |row, _| row == 0)),
+    ("reads a column of the lane beside it", |_, columns| columns.data.rotate_left(1)),
+    ("forgets the players after the first panel", |operator, _| {
+        let panel_len = operator.n_rows * PANEL_WIDTH;
+        operator.data[panel_len..].fill(0.0);
+    }),
+];
+
+fn zero(panels: &mut Panels<f32>, is_lost: fn(usize, usize) -> bool) {
+    let n_rows = panels.n_rows;
+    for (idx, lanes) in panels.data.chunks_exact_mut(PANEL_WIDTH).enumerate() {
+        if is_lost(idx % n_rows, n_rows) {
+            lanes.fill(0.0);
+        }
+    }
+}
+
+struct WrongDevice(Cpu, Mistake);
+
+impl Device for WrongDevice {
+    fn name(&self) -> &str {
+        "wrong"
+    }
+
+    fn attribute(
+        &mut self,
+        operator_id: u64,
+        operator: &Panels<f32>,
+        columns: &Panels<f32>,
+    ) -> Result<Vec<f32>, DeviceError> {
+        let (mut operator, mut columns) = (operator.clone(), columns.clone());
+        (self.1)(&mut operator, &mut columns);
+        self.0.attribute(operator_id, &operator, &columns)
+    }
+}
+
+fn wrong_devices() -> impl Iterator<Item = Trial> {
+    MISTAKES.into_iter().map(|(name, mistake)| {
+        trial(format!("wrong device: one that {name} is caught"), move || {
+            let wrong = Pipeline::on_device(move || Box::new(WrongDevice(Cpu::detect(), mistake)));
+            must_fail(laws::ALL[4].1, &wrong)
+        })
+    })
+}
+
 pub fn trials() -> Vec<Trial> {
     let path = Arc::new(Pipeline::on_cpu(Instructions::detect()));
     let mut trials: Vec<Trial> = laws::ALL
@@ -88,6 +141,7 @@ pub fn trials() -> Vec<Trial> {
     trials.push(trial("wrong twin: the squared kernel is no Shapley value", move || {
         must_fail(by_definition, &wrong_kernel)
     }));
+    trials.extend(wrong_devices());
     trials
 }
 

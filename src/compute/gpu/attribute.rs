@@ -33,7 +33,6 @@ pub(super) struct Kernel {
     queue: Queue,
     pipeline: wgpu::ComputePipeline,
     limits: GpuLimits,
-    wait_max: Duration,
     operators: OperatorStore,
     sizes: Scratch,
     columns: Scratch,
@@ -42,7 +41,7 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    pub(super) fn new(device: Device, queue: Queue, limits: GpuLimits, wait_max: Duration) -> Self {
+    pub(super) fn new(device: Device, queue: Queue, limits: GpuLimits) -> Self {
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some("attribute"),
             source: wgpu::ShaderSource::Wgsl(SHADER.into()),
@@ -64,7 +63,6 @@ impl Kernel {
             queue,
             pipeline,
             limits,
-            wait_max,
             operators: OperatorStore::new(limits.operator_bytes_max),
             sizes: Scratch::new("attribute.sizes", UNIFORM),
             columns: Scratch::new("attribute.columns", INPUT),
@@ -175,12 +173,11 @@ impl Kernel {
         readback.map_async(MapMode::Read, ..bytes, move |outcome| {
             let _ = mapped.send(outcome);
         });
-        match self.device.poll(PollType::Wait { submission_index: Some(submission), timeout: Some(self.wait_max) })
-        {
+        let waited_ms = self.limits.wait_ms_max;
+        let timeout = Some(Duration::from_millis(waited_ms));
+        match self.device.poll(PollType::Wait { submission_index: Some(submission), timeout }) {
             Ok(_) => {}
-            Err(PollError::Timeout) => {
-                return Err(DeviceError::Stalled { waited_ms: self.wait_max.as_millis() as u64 });
-            }
+            Err(PollError::Timeout) => return Err(DeviceError::Stalled { waited_ms }),
             Err(error) => return Err(DeviceError::Lost(error.to_string())),
         }
         match is_mapped.try_recv() {

@@ -9,7 +9,6 @@ mod store;
 pub use adapters::{Choice, adapters, choose};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 use attribute::Kernel;
 use faults::Faults;
@@ -54,8 +53,7 @@ impl Gpu {
             let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
                 .map_err(|error| DeviceError::Refused(error.to_string()))?;
             let faults = Faults::watch(&device);
-            let wait = Duration::from_millis(limits.wait_ms_max);
-            let kernel = Kernel::new(device, queue, limits, wait);
+            let kernel = Kernel::new(device, queue, limits);
             let mut gpu = Self { name, faults, kernel };
             gpu.warm_up()?;
             Ok(gpu)
