@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::headers::EXPRESSION_CHARS_MAX;
 use crate::config::Kernel;
-use crate::endpoints::{ModelSource, Setup, SetupError};
+use crate::endpoints::{Baseline, BaselineSource, ExplainerSetup, ModelSource, Setup, SetupError};
+use crate::records::Format;
 use crate::shap::Link;
 
 /// The seed of endpoints that name none: repeated calls agree.
@@ -154,14 +155,27 @@ impl Definition {
         Ok(Setup {
             name: endpoint_name,
             model: ModelSource::File(model_path(&model_data_url, folder)?),
-            kernel: environment_kernel(&environment)?.unwrap_or(kernel),
-            baseline: shap_baseline,
-            number_of_samples: shap_config.number_of_samples,
-            seed: shap_config.seed.unwrap_or(DEFAULT_SEED),
-            link: if shap_config.use_logit { Link::Logit } else { Link::Identity },
-            filter: enable_explanations,
-            feature_headers: inference_config.feature_headers,
-            label_headers: inference_config.label_headers,
+            explainer: Some(ExplainerSetup {
+                kernel: environment_kernel(&environment)?.unwrap_or(kernel),
+                baseline: Baseline { source: BaselineSource::Inline(shap_baseline), format: Format::Csv },
+                number_of_samples: shap_config.number_of_samples,
+                seed: shap_config.seed.unwrap_or(DEFAULT_SEED),
+                link: if shap_config.use_logit { Link::Logit } else { Link::Identity },
+                filter: enable_explanations,
+                features_attribute: None,
+                content_template: None,
+                max_record_count: None,
+                max_payload_bytes: 6 << 20,
+                probability_index: None,
+                label_index: None,
+                probability_attribute: None,
+                label_attribute: None,
+                feature_headers: inference_config.feature_headers,
+                label_headers: inference_config.label_headers,
+                feature_types: None,
+                text: None,
+                config: serde_json::Value::Null,
+            }),
         })
     }
 }
@@ -224,7 +238,7 @@ mod tests {
                 "ExplainerConfig": {{"ClarifyExplainerConfig": {{"ShapConfig":
                     {{"ShapBaselineConfig": {{"ShapBaseline": "0"}}}}}}}}}}"#
         );
-        read(json.as_bytes(), Path::new("folder"), flag).expect("is a definition").kernel
+        read(json.as_bytes(), Path::new("folder"), flag).expect("is a definition").explainer.expect("explains").kernel
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
     let shared = engine::open(&config.engine, &config.server)?;
     let mut setup = definition::read(bundle.definition.as_bytes(), Path::new(""), config.engine.kernel)?;
     setup.model = ModelSource::Bundled(bundle.model);
-    let link = setup.link;
+    let link = setup.explainer.as_ref().map_or(crate::shap::Link::Identity, |explainer| explainer.link);
     let mut registry = Registry::default();
     registry.insert(setup.open(&shared, config.engine.model_bytes_max())?)?;
     let app = http::App::new(registry, config.server, metrics);

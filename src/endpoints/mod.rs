@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crate::explain::Explainer;
 
-pub use setup::{ModelSource, Setup, SetupError};
+pub use setup::{
+    Baseline, BaselineSource, ExplainerSetup, FeatureType, Granularity, ModelSource, Setup, SetupError, TextSetup,
+};
 
 /// One endpoint, ready to answer.
 pub struct Endpoint {

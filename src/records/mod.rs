@@ -2,11 +2,13 @@
 //! Knows nothing of games, models or HTTP.
 
 mod answer;
+mod expression;
 mod filter;
 mod number;
 mod table;
 
 pub use answer::{AnswerError, read_answer};
+pub use expression::{Expression, ExpressionError, Json, parse_json};
 pub use filter::{Filter, FilterError};
 pub use number::{spell, spell_single};
 pub use table::{CellError, Table, TableError};
