@@ -83,6 +83,11 @@ pub struct EngineConfig {
     #[arg(long, env = "EXPLAIND_MODEL_MIB_MAX", default_value_t = 512, value_name = "MIB",
         value_parser = within::<u64, 1, 3_072>)]
     pub model_mib_max: u64,
+
+    /// Baseline that an endpoint names in ShapBaselineUri, in MiB
+    #[arg(long, env = "EXPLAIND_BASELINE_MIB_MAX", default_value_t = 64, value_name = "MIB",
+        value_parser = within::<u64, 1, 3_072>)]
+    pub baseline_mib_max: u64,
 }
 
 impl EngineConfig {
@@ -92,6 +97,10 @@ impl EngineConfig {
 
     pub fn model_bytes_max(&self) -> u64 {
         self.model_mib_max << 20
+    }
+
+    pub fn baseline_bytes_max(&self) -> u64 {
+        self.baseline_mib_max << 20
     }
 }
 

@@ -20,6 +20,7 @@ const BATCH_WAIT_SECONDS: &str = "explaind_batch_wait_seconds";
 const BATCH_SECONDS: &str = "explaind_batch_seconds";
 const FALLBACKS: &str = "explaind_device_fallbacks_total";
 const OPERATOR_BYTES: &str = "explaind_operator_bytes";
+const CONTAINER_REQUESTS: &str = "explaind_container_requests_total";
 const PANICS: &str = "explaind_panics_total";
 const BUILD: &str = "explaind_build_info";
 
@@ -64,6 +65,7 @@ fn describe() {
     describe_histogram!(BATCH_SECONDS, Unit::Seconds, "Time of a batch, by device");
     describe_counter!(FALLBACKS, "Batches answered on the CPU instead of the device, by reason");
     describe_gauge!(OPERATOR_BYTES, Unit::Bytes, "Operators kept for reuse");
+    describe_counter!(CONTAINER_REQUESTS, "Requests to model containers, by outcome");
     describe_counter!(PANICS, "Panics that were caught, of requests and of batches");
     describe_gauge!(BUILD, "Version of this server");
 }
@@ -103,6 +105,10 @@ pub fn count_fallback(reason: &'static str) {
 
 pub fn set_operator_bytes(bytes: usize) {
     gauge!(OPERATOR_BYTES).set(bytes as f64);
+}
+
+pub fn count_container_request(outcome: &'static str) {
+    counter!(CONTAINER_REQUESTS, "outcome" => outcome).increment(1);
 }
 
 pub fn count_panic() {

@@ -7,7 +7,8 @@ use explaind::compute::Cpu;
 use serde_json::{Value, json};
 
 use super::contender::{ALL_CORES, Adapter, GPU, ONE_THREAD};
-use super::report::{giga_per_s, outcome_json, print_table, records_per_s, short};
+use super::report::{giga_per_s, outcome_json, records_per_s, short};
+use super::table::print_table;
 use super::timing::Outcome;
 
 /// Records a second that the CPU's regression must reach on two cores.

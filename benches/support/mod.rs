@@ -3,4 +3,6 @@
 pub mod cells;
 pub mod contender;
 pub mod report;
+pub mod spread;
+pub mod table;
 pub mod timing;

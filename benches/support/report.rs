@@ -1,10 +1,11 @@
-//! Numbers and tables as text, results as JSON.
+//! Numbers as text, results as JSON.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::timing::{Outcome, Spread};
+use super::spread::Spread;
+use super::timing::Outcome;
 
 /// Three significant digits under a letter: 1.23 k, 45.6 M.
 pub fn short(number: f64) -> String {
@@ -51,18 +52,6 @@ pub fn outcome_json(outcome: &Outcome, n_records: usize, flop: f64, bytes: f64) 
         }),
         Outcome::Skipped { estimate_s } => json!({ "skipped": true, "call_s_estimate": estimate_s }),
         Outcome::Failed(error) => json!({ "failed": error }),
-    }
-}
-
-/// Right-aligned columns under two lines of headings.
-pub fn print_table(headings: &[[&str; 2]], rows: &[Vec<String>]) {
-    let line = |idx: usize| headings.iter().map(|heading| heading[idx].to_owned()).collect::<Vec<String>>();
-    let all: Vec<Vec<String>> = [line(0), line(1)].into_iter().chain(rows.iter().cloned()).collect();
-    let width = |idx: usize| all.iter().map(|row| row[idx].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
-    for row in &all {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:>width$}"));
-        println!("{}", cells.collect::<Vec<String>>().join("  ").trim_end());
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use explaind::compute::{Device, DeviceError};
 
 use super::contender::Contender;
+use super::spread::Spread;
 
 /// How long a measurement may take.
 #[derive(Clone, Copy)]
@@ -15,15 +16,6 @@ pub struct Plan {
     pub burst: Duration,
     /// A contender whose one call would take longer sits out.
     pub call_max: Duration,
-}
-
-/// Seconds of one call: quartiles over all calls.
-#[derive(Clone, Copy)]
-pub struct Spread {
-    pub lower_s: f64,
-    pub median_s: f64,
-    pub upper_s: f64,
-    pub n_calls: usize,
 }
 
 pub enum Outcome {
@@ -41,14 +33,6 @@ impl Outcome {
             Self::Measured(spread) => Some(*spread),
             _ => None,
         }
-    }
-}
-
-impl Spread {
-    fn of(mut seconds: Vec<f64>) -> Self {
-        seconds.sort_by(f64::total_cmp);
-        let at = |share: f64| seconds[((seconds.len() - 1) as f64 * share).round() as usize];
-        Self { lower_s: at(0.25), median_s: at(0.5), upper_s: at(0.75), n_calls: seconds.len() }
     }
 }
 

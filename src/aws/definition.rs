@@ -1,259 +1,316 @@
 //! endpoint.json, in the words of CreateModel and CreateEndpointConfig → the setup of an endpoint.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
-
-use super::headers::EXPRESSION_CHARS_MAX;
+use super::fault::Faults;
+use super::members::{self, Members};
+use super::shape::Text;
+use super::{explainer_config, json, pattern, primary_container};
 use crate::config::Kernel;
-use crate::endpoints::{Baseline, BaselineSource, ExplainerSetup, ModelSource, Setup, SetupError};
-use crate::records::Format;
-use crate::shap::Link;
+use crate::endpoints::{Setup, SetupError};
 
-/// The seed of endpoints that name none: repeated calls agree.
-const DEFAULT_SEED: i64 = 0;
-const NAME_CHARS_MAX: usize = 63;
-const INLINE_BASELINE_CHARS_MAX: usize = 4096;
+const ENDPOINT_NAME: Text = Text { chars: 0..=63, pattern: pattern::ENDPOINT_NAME };
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
-struct Definition {
-    endpoint_name: String,
-    primary_container: Container,
-    explainer_config: ExplainerConfig,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
-struct Container {
-    model_data_url: String,
-    #[serde(default)]
-    mode: Mode,
-    /// Stored by callers for the hosted service; an embedded model needs none.
-    #[serde(default, rename = "Image")]
-    _image: Option<String>,
-    #[serde(default)]
-    environment: BTreeMap<String, String>,
-}
-
-#[derive(Default, Deserialize)]
-enum Mode {
-    #[default]
-    SingleModel,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
-struct ExplainerConfig {
-    clarify_explainer_config: ClarifyExplainerConfig,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
-struct ClarifyExplainerConfig {
-    enable_explanations: Option<String>,
-    #[serde(default)]
-    inference_config: InferenceConfig,
-    shap_config: ShapConfig,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
-struct InferenceConfig {
-    feature_headers: Option<Vec<String>>,
-    label_headers: Option<Vec<String>>,
-    /// For containers: an embedded model takes any number of records of any size.
-    #[serde(rename = "MaxRecordCount")]
-    _max_record_count: Option<u32>,
-    #[serde(rename = "MaxPayloadInMB")]
-    _max_payload_in_mb: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
-struct ShapConfig {
-    shap_baseline_config: ShapBaselineConfig,
-    number_of_samples: Option<u64>,
-    #[serde(default)]
-    use_logit: bool,
-    seed: Option<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
-struct ShapBaselineConfig {
-    #[serde(default)]
-    mime_type: BaselineMime,
-    shap_baseline: String,
-}
-
-#[derive(Default, Deserialize)]
-enum BaselineMime {
-    #[default]
-    #[serde(rename = "text/csv")]
-    Csv,
+/// The path of a member of ClarifyExplainerConfig.
+macro_rules! in_clarify {
+    ($member:literal) => {
+        concat!("ExplainerConfig.ClarifyExplainerConfig.", $member)
+    };
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
-    #[error("{path}: {reason}")]
-    Json { path: String, reason: serde_json::Error },
-    #[error("{path}: {value:?} {rule}")]
-    Rule { path: &'static str, value: String, rule: String },
+    #[error("the definition does not read: {reason}")]
+    Json { reason: serde_json::Error },
+    #[error(transparent)]
+    Faults(#[from] Faults),
 }
-
-const ENVIRONMENT: &str = "PrimaryContainer.Environment";
-const MODEL_DATA_URL: &str = "PrimaryContainer.ModelDataUrl";
-const ENABLE_EXPLANATIONS: &str = "ExplainerConfig.ClarifyExplainerConfig.EnableExplanations";
-const FEATURE_HEADERS: &str = "ExplainerConfig.ClarifyExplainerConfig.InferenceConfig.FeatureHeaders";
-const LABEL_HEADERS: &str = "ExplainerConfig.ClarifyExplainerConfig.InferenceConfig.LabelHeaders";
-const NUMBER_OF_SAMPLES: &str = "ExplainerConfig.ClarifyExplainerConfig.ShapConfig.NumberOfSamples";
-const SHAP_BASELINE: &str = "ExplainerConfig.ClarifyExplainerConfig.ShapConfig.ShapBaselineConfig.ShapBaseline";
 
 /// The member of a definition that a failed setup is about.
 pub fn member(error: &SetupError) -> &'static str {
     match error {
-        SetupError::ModelFile(_) | SetupError::Model { .. } => MODEL_DATA_URL,
-        SetupError::BaselineTable(_) | SetupError::BaselineCell(_) | SetupError::Baseline(_) => SHAP_BASELINE,
-        SetupError::Filter(_) => ENABLE_EXPLANATIONS,
-        SetupError::FeatureHeaders { .. } => FEATURE_HEADERS,
-        SetupError::LabelHeaders { .. } => LABEL_HEADERS,
-        SetupError::Samples(_) => NUMBER_OF_SAMPLES,
+        SetupError::ModelFile(_) | SetupError::Model { .. } => "PrimaryContainer.ModelDataUrl",
+        SetupError::BaselineFile(_) => in_clarify!("ShapConfig.ShapBaselineConfig.ShapBaselineUri"),
+        SetupError::BaselineTable(_) | SetupError::BaselineCell(_) | SetupError::Baseline(_) => {
+            in_clarify!("ShapConfig.ShapBaselineConfig")
+        }
+        SetupError::Filter(_) => in_clarify!("EnableExplanations"),
+        SetupError::FeaturesAttribute(_) => in_clarify!("InferenceConfig.FeaturesAttribute"),
+        SetupError::ContentTemplate(_) => in_clarify!("InferenceConfig.ContentTemplate"),
+        SetupError::FeatureHeaders { .. } => in_clarify!("InferenceConfig.FeatureHeaders"),
+        SetupError::FeatureTypes { .. } => in_clarify!("InferenceConfig.FeatureTypes"),
+        SetupError::LabelHeaders { .. } => in_clarify!("InferenceConfig.LabelHeaders"),
+        SetupError::Text => in_clarify!("ShapConfig.TextConfig"),
+        SetupError::ProbabilityIndex { .. } => in_clarify!("InferenceConfig.ProbabilityIndex"),
+        SetupError::LabelIndex { .. } => in_clarify!("InferenceConfig.LabelIndex"),
+        SetupError::ProbabilityAttribute(_) => in_clarify!("InferenceConfig.ProbabilityAttribute"),
+        SetupError::LabelAttribute(_) => in_clarify!("InferenceConfig.LabelAttribute"),
+        SetupError::Samples(_) => in_clarify!("ShapConfig.NumberOfSamples"),
     }
 }
 
-/// Reads a definition. A model's path is relative to `folder`; `kernel` serves where Environment names none.
+/// Reads a definition. Paths are relative to `folder`; `kernel` serves where Environment names none.
 pub fn read(json: &[u8], folder: &Path, kernel: Kernel) -> Result<Setup, DefinitionError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let definition: Definition = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| DefinitionError::Json { path: place(error.path()), reason: error.into_inner() })?;
-    deserializer
-        .end()
-        .map_err(|reason| DefinitionError::Json { path: "after the definition".to_owned(), reason })?;
-    definition.into_setup(folder, kernel)
+    let values = json::read_object(json).map_err(|reason| DefinitionError::Json { reason })?;
+    Ok(members::read(&values, |definition| read_setup(definition, folder, kernel))?)
 }
 
-/// The member, or words where the fault is in no member.
-fn place(path: &serde_path_to_error::Path) -> String {
-    if path.iter().next().is_none() { "the definition".to_owned() } else { path.to_string() }
-}
-
-impl Definition {
-    fn into_setup(self, folder: &Path, kernel: Kernel) -> Result<Setup, DefinitionError> {
-        let Self { endpoint_name, primary_container, explainer_config } = self;
-        let ClarifyExplainerConfig { enable_explanations, inference_config, shap_config } =
-            explainer_config.clarify_explainer_config;
-        let Container { model_data_url, mode: Mode::SingleModel, environment, .. } = primary_container;
-        let ShapBaselineConfig { mime_type: BaselineMime::Csv, shap_baseline } = shap_config.shap_baseline_config;
-        check_name(&endpoint_name)?;
-        check_chars(ENABLE_EXPLANATIONS, enable_explanations.as_deref(), EXPRESSION_CHARS_MAX)?;
-        check_chars(SHAP_BASELINE, Some(&shap_baseline), INLINE_BASELINE_CHARS_MAX)?;
-        if shap_config.number_of_samples == Some(0) {
-            return Err(rule(NUMBER_OF_SAMPLES, "0", "is below the minimum of 1"));
-        }
-        Ok(Setup {
-            name: endpoint_name,
-            model: ModelSource::File(model_path(&model_data_url, folder)?),
-            explainer: Some(ExplainerSetup {
-                kernel: environment_kernel(&environment)?.unwrap_or(kernel),
-                baseline: Baseline { source: BaselineSource::Inline(shap_baseline), format: Format::Csv },
-                number_of_samples: shap_config.number_of_samples,
-                seed: shap_config.seed.unwrap_or(DEFAULT_SEED),
-                link: if shap_config.use_logit { Link::Logit } else { Link::Identity },
-                filter: enable_explanations,
-                features_attribute: None,
-                content_template: None,
-                max_record_count: None,
-                max_payload_bytes: 6 << 20,
-                probability_index: None,
-                label_index: None,
-                probability_attribute: None,
-                label_attribute: None,
-                feature_headers: inference_config.feature_headers,
-                label_headers: inference_config.label_headers,
-                feature_types: None,
-                text: None,
-                config: serde_json::Value::Null,
-            }),
-        })
-    }
-}
-
-fn rule(path: &'static str, value: &str, rule: impl Into<String>) -> DefinitionError {
-    DefinitionError::Rule { path, value: value.chars().take(80).collect(), rule: rule.into() }
-}
-
-/// `^[a-zA-Z0-9](-*[a-zA-Z0-9])*`, at most 63 characters.
-fn check_name(name: &str) -> Result<(), DefinitionError> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric();
-    let fits = name.len() <= NAME_CHARS_MAX
-        && name.starts_with(is_plain)
-        && name.ends_with(is_plain)
-        && name.chars().all(|c| is_plain(c) || c == '-');
-    let words = "must be 1 to 63 letters, digits and inner hyphens";
-    if fits { Ok(()) } else { Err(rule("EndpointName", name, words)) }
-}
-
-fn check_chars(path: &'static str, text: Option<&str>, chars_max: usize) -> Result<(), DefinitionError> {
-    match text.map(|text| (text, text.chars().count())) {
-        Some((text, n)) if n == 0 || n > chars_max => {
-            Err(rule(path, text, format!("has {n} characters; allowed are 1 to {chars_max}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Plain paths and `file:` URLs; other schemes belong to backends that are not here.
-fn model_path(url: &str, folder: &Path) -> Result<std::path::PathBuf, DefinitionError> {
-    match url.split_once(':') {
-        Some(("file", path)) => Ok(folder.join(path.strip_prefix("//").unwrap_or(path))),
-        Some((scheme, _)) if scheme.len() > 1 => {
-            Err(rule(MODEL_DATA_URL, url, "is not a local file: give a path relative to the definition, or file:"))
-        }
-        _ => Ok(folder.join(url)),
-    }
-}
-
-/// Our own switches are checked; the model's variables are not ours to judge.
-fn environment_kernel(environment: &BTreeMap<String, String>) -> Result<Option<Kernel>, DefinitionError> {
-    let ours = |name: &&String| name.starts_with("EXPLAIND_") && *name != "EXPLAIND_KERNEL";
-    if let Some(unknown) = environment.keys().find(ours) {
-        return Err(rule(ENVIRONMENT, unknown, "is not known; known is EXPLAIND_KERNEL"));
-    }
-    let parse = |name: &String| {
-        <Kernel as clap::ValueEnum>::from_str(name, false)
-            .map_err(|_| rule(ENVIRONMENT, name, "is not a kernel; known are shapley and clarify"))
-    };
-    environment.get("EXPLAIND_KERNEL").map(parse).transpose()
+fn read_setup(definition: &mut Members, folder: &Path, kernel: Kernel) -> Option<Setup> {
+    definition.require("EndpointName");
+    definition.require("PrimaryContainer");
+    let name = definition.take("EndpointName", &ENDPOINT_NAME);
+    let container =
+        definition.structure("PrimaryContainer", |part| primary_container::read(part, folder)).flatten();
+    let kernel = container.as_ref().and_then(|container| container.kernel).unwrap_or(kernel);
+    let read_config = |part: &mut Members| explainer_config::read(part, kernel, folder);
+    let explainer = definition.structure("ExplainerConfig", read_config).flatten();
+    Some(Setup { name: name?, model: container?.model, explainer })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
 
-    fn kernel(environment: &str, flag: Kernel) -> Kernel {
-        let json = format!(
-            r#"{{"EndpointName": "e", "PrimaryContainer": {{"ModelDataUrl": "m", "Environment": {environment}}},
-                "ExplainerConfig": {{"ClarifyExplainerConfig": {{"ShapConfig":
-                    {{"ShapBaselineConfig": {{"ShapBaseline": "0"}}}}}}}}}}"#
-        );
-        read(json.as_bytes(), Path::new("folder"), flag).expect("is a definition").explainer.expect("explains").kernel
+    use super::*;
+    use crate::endpoints::{Baseline, BaselineSource, ExplainerSetup, FeatureType, Granularity, TextSetup};
+    use crate::records::Format;
+    use crate::shap::Link;
+
+    fn read_value(definition: &Value) -> Result<Setup, String> {
+        read(definition.to_string().as_bytes(), Path::new("folder"), Kernel::Shapley).map_err(|e| e.to_string())
+    }
+
+    fn definition(container: Value, config: Value) -> Value {
+        json!({"EndpointName": "e", "PrimaryContainer": container, "ExplainerConfig": config})
+    }
+
+    fn config() -> Value {
+        json!({"ClarifyExplainerConfig": {"ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": "0"}}}})
+    }
+
+    #[test]
+    fn every_member_has_its_place() {
+        let config = json!({"ClarifyExplainerConfig": {
+            "EnableExplanations": "[0] > `0.5`",
+            "InferenceConfig": {
+                "FeaturesAttribute": "x.features", "ContentTemplate": "{\"x\":$features}", "MaxRecordCount": 7,
+                "MaxPayloadInMB": 2, "ProbabilityIndex": 0, "LabelIndex": 1, "ProbabilityAttribute": "p",
+                "LabelAttribute": "l", "LabelHeaders": ["yes"], "FeatureHeaders": ["a", "b", "c"],
+                "FeatureTypes": ["numerical", "categorical", "text"],
+            },
+            "ShapConfig": {
+                "ShapBaselineConfig": {"MimeType": "application/jsonlines", "ShapBaseline": "[1,2,\"\"]"},
+                "NumberOfSamples": 100, "UseLogit": true, "Seed": -5,
+                "TextConfig": {"Granularity": "sentence", "Language": "lij"},
+            },
+        }});
+        let expected = ExplainerSetup {
+            kernel: Kernel::Shapley,
+            baseline: Baseline { source: BaselineSource::Inline("[1,2,\"\"]".into()), format: Format::JsonLines },
+            number_of_samples: Some(100),
+            seed: -5,
+            link: Link::Logit,
+            filter: Some("[0] > `0.5`".into()),
+            features_attribute: Some("x.features".into()),
+            content_template: Some("{\"x\":$features}".into()),
+            max_record_count: Some(7),
+            max_payload_bytes: 2 << 20,
+            probability_index: Some(0),
+            label_index: Some(1),
+            probability_attribute: Some("p".into()),
+            label_attribute: Some("l".into()),
+            feature_headers: Some(vec!["a".into(), "b".into(), "c".into()]),
+            label_headers: Some(vec!["yes".into()]),
+            feature_types: Some(vec![FeatureType::Numerical, FeatureType::Categorical, FeatureType::Text]),
+            text: Some(TextSetup { granularity: Granularity::Sentence, language: "lij".into() }),
+            config: config.clone(),
+        };
+        let setup = read_value(&definition(json!({"ModelDataUrl": "m"}), config)).expect("is a definition");
+        assert_eq!(format!("{:?}", setup.explainer), format!("{:?}", Some(expected)));
+    }
+
+    /// Recorded configurations: of the SDK's integration test and of the three notebooks.
+    #[test]
+    fn recorded_configurations_are_read_and_kept_as_they_were_given() {
+        for clarify in [
+            json!({"EnableExplanations": "`true`", "ShapConfig": {
+                "ShapBaselineConfig": {"MimeType": "text/csv", "ShapBaseline": "1,2,3,4,5,6,7"}, "UseLogit": false}}),
+            json!({"EnableExplanations": "`true`",
+                "InferenceConfig": {"FeaturesAttribute": "features", "ContentTemplate": "{\"features\":$features}",
+                    "ProbabilityAttribute": "score", "LabelAttribute": "predicted_label", "MaxPayloadInMB": 6},
+                "ShapConfig": {"ShapBaselineConfig": {"MimeType": "text/csv",
+                    "ShapBaseline": "25, 2, 226802, 1, 7, 4, 6, 3, 2, 1, 0, 0, 40, 37"}, "UseLogit": false}}),
+            json!({"InferenceConfig": {"FeatureHeaders": ["Age", "Workclass", "fnlwgt", "Education", "Education-Num",
+                    "Marital Status", "Occupation", "Relationship", "Ethnic group", "Sex", "Capital Gain",
+                    "Capital Loss", "Hours per week", "Country"]},
+                "ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": "38.76832669322709,2.2148738379814077,\
+                    189616.37025232404,10.272377158034528,10.112749003984064,2.5952855245683932,5.989043824701195,\
+                    1.401394422310757,3.6836653386454183,0.6737715803452855,1120.301593625498,89.04189907038513,\
+                    40.951593625498006,35.4675962815405"}}}),
+            json!({"InferenceConfig": {"FeatureTypes": ["text"]}, "ShapConfig": {
+                "ShapBaselineConfig": {"ShapBaseline": "<UNK>"},
+                "TextConfig": {"Language": "en", "Granularity": "sentence"}}}),
+            json!({"InferenceConfig": {"FeatureHeaders": ["YEAR_BUILT", "SQUARE_FEET", "NUM_BEDROOMS",
+                    "NUM_BATHROOMS", "LOT_ACRES", "GARAGE_SPACES"]},
+                "ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": "1995,3000,4,2,1,2"}}}),
+        ] {
+            let config = json!({"ClarifyExplainerConfig": clarify});
+            let setup =
+                read_value(&definition(json!({"ModelDataUrl": "m"}), config.clone())).expect("is a definition");
+            assert_eq!(setup.explainer.expect("explains").config, config);
+        }
+    }
+
+    #[test]
+    fn without_an_explainer_answers_are_passed_through() {
+        for config in [Value::Null, json!({}), json!({"ClarifyExplainerConfig": null})] {
+            let setup = read_value(&definition(json!({"ModelDataUrl": "m"}), config)).expect("is a definition");
+            assert!(setup.explainer.is_none());
+        }
+    }
+
+    #[test]
+    fn the_first_place_that_names_a_model_wins() {
+        let (image, file) = ("http://image:1/", "model.json");
+        for (container, expected) in [
+            (json!({"ModelDataUrl": file}), "File(\"folder/model.json\")"),
+            (
+                json!({"ModelDataUrl": file, "Image": "0.dkr.ecr.eu-west-1.amazonaws.com/xgboost:1.5-1"}),
+                "File(\"folder/model.json\")",
+            ),
+            (json!({"ModelDataUrl": "s3://bucket/m", "Image": image}), "Container(\"http://image:1\")"),
+            (
+                json!({"ModelDataUrl": "s3://bucket/m", "Image": "http://image/path",
+                    "Environment": {"EXPLAIND_CONTAINER_URL": "https://variable"}}),
+                "Container(\"https://variable\")",
+            ),
+            (
+                json!({"Environment": {"EXPLAIND_CONTAINER_URL": "http://[::1]:8080/"}}),
+                "Container(\"http://[::1]:8080\")",
+            ),
+        ] {
+            let setup = read_value(&definition(container, config())).expect("is a definition");
+            assert_eq!(format!("{:?}", setup.model), expected);
+        }
     }
 
     #[test]
     fn the_environment_of_an_endpoint_wins_over_the_flag() {
-        assert_eq!(kernel(r#"{"EXPLAIND_KERNEL": "clarify"}"#, Kernel::Shapley), Kernel::Clarify);
-        assert_eq!(kernel(r#"{"EXPLAIND_KERNEL": "shapley"}"#, Kernel::Clarify), Kernel::Shapley);
-        assert_eq!(kernel(r#"{"OTHER": "x"}"#, Kernel::Clarify), Kernel::Clarify);
+        for (environment, flag, expected) in [
+            (json!({"EXPLAIND_KERNEL": "clarify"}), Kernel::Shapley, Kernel::Clarify),
+            (json!({"EXPLAIND_KERNEL": "shapley"}), Kernel::Clarify, Kernel::Shapley),
+            (json!({"OTHER": "x"}), Kernel::Clarify, Kernel::Clarify),
+        ] {
+            let definition = definition(json!({"ModelDataUrl": "m", "Environment": environment}), config());
+            let setup = read(definition.to_string().as_bytes(), Path::new(""), flag).expect("is a definition");
+            assert_eq!(setup.explainer.expect("explains").kernel, expected);
+        }
     }
 
     #[test]
-    fn model_paths_are_relative_to_the_definition_or_files() {
-        let path = |url| model_path(url, Path::new("folder")).map(|path| path.display().to_string());
-        assert_eq!(path("model.json").expect("a path"), "folder/model.json");
-        assert_eq!(path("file:model.json").expect("a path"), "folder/model.json");
-        assert_eq!(path("file:///models/m.json").expect("a path"), "/models/m.json");
-        assert!(path("s3://bucket/m.json").is_err());
+    fn all_faults_of_a_definition_are_told_together() {
+        let definition = json!({
+            "EndpointName": "-",
+            "Tags": [],
+            "PrimaryContainer": {"Mode": "MultiModel", "Environment": {"A": 1, "EXPLAIND_KERNAL": "shapley"}},
+            "ExplainerConfig": {"ClarifyExplainerConfig": {
+                "EnableExplanation": "`true`",
+                "InferenceConfig": {"MaxPayloadInMB": 26, "LabelHeaders": ["a", ""]},
+                "ShapConfig": {"ShapBaselineConfig": {}, "Seed": "1", "TextConfig": {"Granularity": "token"}},
+            }},
+        });
+        let message = read_value(&definition).expect_err("is refused");
+        assert!(message.starts_with("12 validation errors detected: "), "{message}");
+        let clarify = "explainerConfig.clarifyExplainerConfig";
+        for place in [
+            "'-' at 'endpointName'",
+            "'1' at 'primaryContainer.environment.A'",
+            "'shapley' at 'primaryContainer.environment.EXPLAIND_KERNAL'",
+            "'MultiModel' at 'primaryContainer.mode'",
+            "null at 'primaryContainer.modelDataUrl'",
+            "'26' at 'CLARIFY.inferenceConfig.maxPayloadInMB'",
+            "'' at 'CLARIFY.inferenceConfig.labelHeaders.2.member'",
+            "null at 'CLARIFY.shapConfig.shapBaselineConfig.shapBaseline'",
+            "'1' at 'CLARIFY.shapConfig.seed'",
+            "null at 'CLARIFY.shapConfig.textConfig.language'",
+            "'`true`' at 'CLARIFY.EnableExplanation'",
+        ] {
+            let place = format!("Value {}", place.replace("CLARIFY", clarify));
+            assert!(message.contains(&place), "{place} is not in {message}");
+        }
+        let known = "at 'Tags' failed to satisfy constraint: \
+            Member must have one of the names [EndpointName, PrimaryContainer, ExplainerConfig]";
+        assert!(message.ends_with(known), "{message}");
+    }
+
+    #[test]
+    fn a_refused_place_of_the_model_is_one_fault() {
+        for container in [
+            json!({}),
+            json!({"ModelDataUrl": ""}),
+            json!({"ModelDataUrl": 7}),
+            json!({"ModelDataUrl": "s3://bucket/m"}),
+            json!({"Image": "http://host/path"}),
+            json!({"Environment": {"EXPLAIND_CONTAINER_URL": "host:8080"}}),
+            json!({"ModelDataUrl": "m", "Environment": "A=1"}),
+        ] {
+            let message = read_value(&definition(container.clone(), config())).expect_err("is refused");
+            assert!(message.starts_with("1 validation error "), "{container}: {message}");
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+            "(s3|http|file|EXPLAIND_)[:/@a-z\\[\\]]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[A-Za-zé_]{0,6}", inner, 0..4)
+                    .prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    const MEMBERS: &[&str] = &[
+        "/EndpointName",
+        "/PrimaryContainer",
+        "/PrimaryContainer/Image",
+        "/PrimaryContainer/ModelDataUrl",
+        "/PrimaryContainer/Environment",
+        "/PrimaryContainer/Environment/EXPLAIND_CONTAINER_URL",
+        "/ExplainerConfig",
+        "/ExplainerConfig/ClarifyExplainerConfig",
+        "/ExplainerConfig/ClarifyExplainerConfig/InferenceConfig",
+        "SHAP",
+        "SHAP/Seed",
+        "SHAP/TextConfig",
+        "SHAP/ShapBaselineConfig",
+        "SHAP/ShapBaselineConfig/MimeType",
+        "SHAP/ShapBaselineConfig/ShapBaselineUri",
+    ];
+
+    proptest! {
+        #[test]
+        fn bytes_of_any_kind_are_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = read(&bytes, Path::new(""), Kernel::Shapley);
+        }
+
+        #[test]
+        fn any_json_at_any_place_is_an_answer(value in any_json(), member in prop::sample::select(MEMBERS)) {
+            let mut definition = definition(json!({"ModelDataUrl": "m", "Environment": {}}), config());
+            let member = member.replace("SHAP", "/ExplainerConfig/ClarifyExplainerConfig/ShapConfig");
+            let (place, name) = member.rsplit_once('/').expect("is a pointer");
+            definition.pointer_mut(place).expect("is there")[name] = value;
+            if let Err(message) = read_value(&definition) {
+                prop_assert!(!message.starts_with('0') && !message.contains('\n'), "{message}");
+            }
+        }
     }
 }

@@ -4,9 +4,13 @@ use serde_json::{Value, json};
 
 use crate::explain::ExplainError;
 use crate::model::ModelError;
+use crate::model::container::ContainerError;
 
 /// Characters of `OriginalMessage` in the service model.
 const ORIGINAL_MESSAGE_CHARS_MAX: usize = 2048;
+
+const TIMED_OUT: &str = "Your invocation timed out while waiting for a response from container primary. Review the \
+    latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again.";
 
 /// Everything that can go wrong with one InvokeEndpoint.
 #[derive(Debug, thiserror::Error)]
@@ -27,14 +31,16 @@ pub enum InvokeError {
     ContentEncoding(String),
     #[error("The request body could not be read.")]
     BodyBroken,
-    #[error("the content type {0:?} is not supported; supported: text/csv")]
+    #[error("the content type {0:?} is not supported; supported: text/csv, application/jsonlines")]
     ContentType(String),
-    #[error("the request has no content type; supported: text/csv")]
+    #[error("the request has no content type; supported: text/csv, application/jsonlines")]
     NoContentType,
-    #[error("the accepted type {0:?} is not supported; supported: text/csv, application/jsonlines")]
-    Accept(String),
+    #[error("Endpoint {0} has no explainer and does not support the enable explanations header.")]
+    NoExplainer(String),
     #[error(transparent)]
     Explain(#[from] ExplainError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
     #[error("Rate exceeded: {running} requests run and {waiting} wait, the limits of this server.")]
     Throttled { running: usize, waiting: usize },
     #[error("The request waited for {waited_ms} ms and could not begin.")]
@@ -72,57 +78,53 @@ impl InvokeError {
         self.wire().code
     }
 
-    /// The caller's text may hold values of records, which stay out of the log.
+    /// The text of caller or model may hold values of records, which stay out of the log.
     pub fn holds_record_values(&self) -> bool {
         matches!(
             self,
-            Self::Explain(
-                ExplainError::Records(_)
-                    | ExplainError::Model(_)
-                    | ExplainError::Answer(_)
-                    | ExplainError::Filter(_)
-            )
+            Self::Model(_)
+                | Self::Explain(
+                    ExplainError::Records(_)
+                        | ExplainError::Model(_)
+                        | ExplainError::Answer(_)
+                        | ExplainError::Filter(_)
+                        | ExplainError::Unstable { .. }
+                )
         )
     }
 
     fn wire(&self) -> Wire {
-        let refused = |status, code| Wire { status, code, original_status: None };
-        let model =
-            |original_status| Wire { status: 424, code: "ModelError", original_status: Some(original_status) };
         match self {
-            Self::UnknownEndpoint { .. } | Self::BadHeader(_) | Self::NotMultiModel(_) | Self::BodyBroken => {
-                refused(400, "ValidationError")
-            }
-            Self::BodyTooLarge { .. } => refused(413, "ValidationError"),
-            Self::ContentEncoding(_) => refused(415, "ValidationError"),
-            Self::BodyTooSlow { .. } => refused(408, "RequestTimeoutException"),
-            Self::ContentType(_) | Self::NoContentType | Self::Accept(_) => model(400),
-            Self::Explain(error) => match error {
-                ExplainError::Records(_)
-                | ExplainError::Answer(_)
-                | ExplainError::Filter(_)
-                | ExplainError::TooLarge { .. }
-                | ExplainError::Design { .. } => model(400),
-                ExplainError::Model(error) => match error {
-                    ModelError::Width { .. }
-                    | ModelError::Cell(_)
-                    | ModelError::NotFinite { .. }
-                    | ModelError::Answer(_) => model(400),
-                    ModelError::GivenUp => refused(500, "InternalFailure"),
-                },
-                ExplainError::Compute(_) | ExplainError::NotFinite { .. } => refused(500, "InternalFailure"),
-            },
-            Self::Throttled { .. } | Self::BodiesTooLarge => refused(429, "ThrottlingException"),
-            Self::WaitedTooLong { .. } | Self::Draining => refused(503, "ServiceUnavailable"),
-            Self::DeadlinePassed { .. } => model(0),
-            Self::Panicked => refused(500, "InternalFailure"),
+            Self::UnknownEndpoint { .. }
+            | Self::BadHeader(_)
+            | Self::NotMultiModel(_)
+            | Self::NoExplainer(_)
+            | Self::BodyBroken => Wire::refused(400, "ValidationError"),
+            Self::BodyTooLarge { .. } => Wire::refused(413, "ValidationError"),
+            Self::ContentEncoding(_) => Wire::refused(415, "ValidationError"),
+            Self::BodyTooSlow { .. } => Wire::refused(408, "RequestTimeoutException"),
+            Self::ContentType(_) | Self::NoContentType => Wire::of_model(400),
+            Self::Model(error) => of_model_error(error),
+            Self::Explain(error) => of_explain_error(error),
+            Self::Throttled { .. } | Self::BodiesTooLarge => Wire::refused(429, "ThrottlingException"),
+            Self::WaitedTooLong { .. } | Self::Draining => Wire::refused(503, "ServiceUnavailable"),
+            Self::DeadlinePassed { .. } => Wire::of_model(0),
+            Self::Panicked => Wire::refused(500, "InternalFailure"),
+        }
+    }
+
+    fn container_error(&self) -> Option<&ContainerError> {
+        match self {
+            Self::Model(ModelError::Container(error))
+            | Self::Explain(ExplainError::Model(ModelError::Container(error))) => Some(error),
+            _ => None,
         }
     }
 
     /// The JSON body, with the members boto3 puts into the exception.
     pub fn body(&self, origin: &Origin) -> Value {
         match self.wire().original_status {
-            Some(status) => model_error(status, &self.original_message(), origin),
+            Some(status) => self.model_error(status, origin),
             None => json!({ "Message": self.public_message() }),
         }
     }
@@ -131,27 +133,79 @@ impl InvokeError {
         if self.status() == 500 { "An internal failure occurred.".to_owned() } else { self.to_string() }
     }
 
+    fn model_error(&self, original_status: u16, origin: &Origin) -> Value {
+        let Origin { endpoint, account_id, region, request_id } = origin;
+        let side = if (400..500).contains(&original_status) { "client" } else { "server" };
+        let original_message = self.original_message();
+        let what = match self.container_error() {
+            Some(ContainerError::BrokenOff) => "and could not load the entire response body".to_owned(),
+            _ => format!("with message \"{original_message}\""),
+        };
+        json!({
+            "ErrorCode": format!("{}_ERROR_FROM_MODEL", side.to_uppercase()),
+            "LogStreamArn":
+                format!("arn:aws:logs:{region}:{account_id}:log-group:/aws/sagemaker/Endpoints/{endpoint}"),
+            "Message": format!(
+                "Received {side} error ({original_status}) from primary {what}. \
+                 See the server's log, request {request_id}."
+            ),
+            "OriginalMessage": original_message,
+            "OriginalStatusCode": original_status,
+        })
+    }
+
     fn original_message(&self) -> String {
-        match self {
-            Self::DeadlinePassed { .. } => "Your invocation timed out while waiting for a response from container primary. \
-                 Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
-                .to_owned(),
-            other => other.to_string().chars().take(ORIGINAL_MESSAGE_CHARS_MAX).collect(),
+        match (self, self.container_error()) {
+            (Self::DeadlinePassed { .. }, _) | (_, Some(ContainerError::TimedOut)) => TIMED_OUT.to_owned(),
+            _ => self.to_string().chars().take(ORIGINAL_MESSAGE_CHARS_MAX).collect(),
         }
     }
 }
 
-fn model_error(original_status: u16, original_message: &str, origin: &Origin) -> Value {
-    let Origin { endpoint, account_id, region, request_id } = origin;
-    let side = if (400..500).contains(&original_status) { "client" } else { "server" };
-    json!({
-        "ErrorCode": format!("{}_ERROR_FROM_MODEL", side.to_uppercase()),
-        "LogStreamArn": format!("arn:aws:logs:{region}:{account_id}:log-group:/aws/sagemaker/Endpoints/{endpoint}"),
-        "Message": format!(
-            "Received {side} error ({original_status}) from primary with message \"{original_message}\". \
-             See the server's log, request {request_id}."
-        ),
-        "OriginalMessage": original_message,
-        "OriginalStatusCode": original_status,
-    })
+impl Wire {
+    fn refused(status: u16, code: &'static str) -> Self {
+        Self { status, code, original_status: None }
+    }
+
+    fn of_model(original_status: u16) -> Self {
+        Self { status: 424, code: "ModelError", original_status: Some(original_status) }
+    }
+}
+
+fn of_explain_error(error: &ExplainError) -> Wire {
+    match error {
+        ExplainError::Model(error) => of_model_error(error),
+        ExplainError::Records(_)
+        | ExplainError::Answer(_)
+        | ExplainError::Filter(_)
+        | ExplainError::TooLarge { .. }
+        | ExplainError::Labels { .. }
+        | ExplainError::Unstable { .. }
+        | ExplainError::Design { .. } => Wire::of_model(400),
+        ExplainError::Compute(_) | ExplainError::NotFinite { .. } => Wire::refused(500, "InternalFailure"),
+    }
+}
+
+fn of_model_error(error: &ModelError) -> Wire {
+    match error {
+        ModelError::Width { .. }
+        | ModelError::Cell(_)
+        | ModelError::Records(_)
+        | ModelError::NotFinite { .. }
+        | ModelError::Answer(_)
+        | ModelError::ContentType(_)
+        | ModelError::Accept(_)
+        | ModelError::AnswerType(_)
+        | ModelError::AnswerText
+        | ModelError::Outputs { .. }
+        | ModelError::NoTemplate
+        | ModelError::RowTooLarge { .. } => Wire::of_model(400),
+        ModelError::Container(error) => Wire::of_model(match error {
+            ContainerError::Refused { status, .. } => *status,
+            ContainerError::Unreachable | ContainerError::TimedOut => 0,
+            ContainerError::BrokenOff => 500,
+            ContainerError::TooLarge { .. } => 400,
+        }),
+        ModelError::GivenUp => Wire::refused(500, "InternalFailure"),
+    }
 }

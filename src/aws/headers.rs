@@ -1,6 +1,9 @@
-//! Header names of InvokeEndpoint and of our extensions.
+//! Header names of InvokeEndpoint with their limits, and of our extensions.
+
+use super::fault::Faults;
 
 pub const ENABLE_EXPLANATIONS: &str = "x-amzn-sagemaker-enable-explanations";
+pub const CUSTOM_ATTRIBUTES: &str = "x-amzn-sagemaker-custom-attributes";
 pub const TARGET_MODEL: &str = "x-amzn-sagemaker-target-model";
 pub const TARGET_VARIANT: &str = "x-amzn-sagemaker-target-variant";
 /// Headers that ask for what an endpoint of one embedded model does not have.
@@ -19,6 +22,7 @@ pub const KERNEL: &str = "x-explaind-kernel";
 pub const ESTIMATOR: &str = "x-explaind-estimator";
 pub const BASE_VALUES: &str = "x-explaind-base-values";
 pub const CLIPPED: &str = "x-explaind-clipped";
+pub const STAMP: &str = "x-explaind-stamp";
 pub const SERVER_TIMING: &str = "server-timing";
 
 /// The variant of an endpoint that comes from a definition file.
@@ -26,3 +30,58 @@ pub const VARIANT: &str = "AllTraffic";
 
 /// Characters of EnableExplanations, in header and config.
 pub const EXPRESSION_CHARS_MAX: usize = 64;
+
+/// Bounds of a header in the service model.
+pub struct Limit {
+    pub header: &'static str,
+    /// As errors name it.
+    member: &'static str,
+    chars_min: usize,
+    chars_max: usize,
+    is_ascii: bool,
+    may_repeat: bool,
+}
+
+/// The headers of InvokeEndpoint (botocore's model of 2017-05-13).
+pub const LIMITS: [Limit; 11] = [
+    Limit { is_ascii: false, ..limit(ENABLE_EXPLANATIONS, "enableExplanations", 1, EXPRESSION_CHARS_MAX) },
+    limit("content-type", "contentType", 0, 1024),
+    Limit { may_repeat: true, ..limit("accept", "accept", 0, 1024) },
+    limit(CUSTOM_ATTRIBUTES, "customAttributes", 0, 1024),
+    limit(TARGET_MODEL, "targetModel", 1, 1024),
+    limit(TARGET_VARIANT, "targetVariant", 0, 63),
+    limit(REFUSED[0], "targetContainerHostname", 0, 63),
+    limit(REFUSED[1], "inferenceComponentName", 0, 63),
+    limit(REFUSED[2], "sessionId", 0, 256),
+    limit("x-amzn-sagemaker-inference-id", "inferenceId", 1, 64),
+    limit("x-amzn-sagemaker-prefix-aware-id", "prefixAwareId", 1, 64),
+];
+
+const fn limit(header: &'static str, member: &'static str, chars_min: usize, chars_max: usize) -> Limit {
+    Limit { header, member, chars_min, chars_max, is_ascii: true, may_repeat: false }
+}
+
+impl Limit {
+    /// `values` are all that a request gives the header.
+    pub fn check(&self, values: &[&[u8]], faults: &mut Faults) {
+        let Some(&value) = values.first() else { return };
+        let text = String::from_utf8_lossy(value);
+        let text = text.trim();
+        let n_chars = text.chars().count();
+        let mut refuse = |rule: &str| faults.push(self.member, &text.into(), rule);
+        if n_chars < self.chars_min {
+            refuse(&format!("Member must have length greater than or equal to {}", self.chars_min));
+        }
+        if n_chars > self.chars_max {
+            refuse(&format!("Member must have length less than or equal to {}", self.chars_max));
+        }
+        if std::str::from_utf8(value).is_err() {
+            refuse("Member must be UTF-8");
+        } else if self.is_ascii && !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            refuse("Member must be visible ASCII");
+        }
+        if values.len() > 1 && !self.may_repeat {
+            refuse("Member must be given once");
+        }
+    }
+}

@@ -90,11 +90,11 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
     let mut setup = definition::read(bundle.definition.as_bytes(), Path::new(""), config.engine.kernel)?;
     setup.model = ModelSource::Bundled(bundle.model);
     let link = setup.explainer.as_ref().map_or(crate::shap::Link::Identity, |explainer| explainer.link);
-    let mut registry = Registry::default();
-    registry.insert(setup.open(&shared, config.engine.model_bytes_max())?)?;
-    let app = http::App::new(registry, config.server, metrics);
     let record = bundle.records.lines().next().context("the bundled records are empty. This is a bug.")?;
     serve::run_to_end(&shared, async {
+        let mut registry = Registry::default();
+        registry.insert(setup.open(&shared, engine::load_limits(&config.engine)).await?)?;
+        let app = http::App::new(registry, config.server, metrics);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -23,16 +23,12 @@ const DEFINITION_BYTES_MAX: u64 = 1 << 20;
 pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
     let metrics = telemetry::install_metrics()?;
     let shared = engine::open(&config.engine, &config.server)?;
-    let mut registry = Registry::default();
-    for path in definition_files(&config.endpoints)? {
-        let endpoint = open_endpoint(&path, &config.engine, &shared)
-            .with_context(|| format!("{}: the endpoint cannot serve", path.display()))?;
-        registry.insert(endpoint).with_context(|| path.display().to_string())?;
-    }
-    tracing::info!(device = shared.attributor.device(), endpoints = ?registry.names().collect::<Vec<_>>(), "ready");
     let grace = Duration::from_millis(config.server.drain_grace_ms);
-    let app = http::App::new(registry, config.server, metrics);
     run_to_end(&shared, async {
+        let registry = open_endpoints(&config, &shared).await?;
+        let names: Vec<&str> = registry.names().collect();
+        tracing::info!(device = shared.attributor.device(), endpoints = ?names, "ready");
+        let app = http::App::new(registry, config.server, metrics);
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
         let signals = Signals::install()?;
@@ -85,11 +81,22 @@ fn definitions_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn open_endpoint(path: &Path, config: &EngineConfig, shared: &Arc<Shared>) -> anyhow::Result<Endpoint> {
+async fn open_endpoints(config: &ServeConfig, shared: &Arc<Shared>) -> anyhow::Result<Registry> {
+    let mut registry = Registry::default();
+    for path in definition_files(&config.endpoints)? {
+        let endpoint = open_endpoint(&path, &config.engine, shared)
+            .await
+            .with_context(|| format!("{}: the endpoint cannot serve", path.display()))?;
+        registry.insert(endpoint).with_context(|| path.display().to_string())?;
+    }
+    Ok(registry)
+}
+
+async fn open_endpoint(path: &Path, config: &EngineConfig, shared: &Arc<Shared>) -> anyhow::Result<Endpoint> {
     let json = read_file(path, DEFINITION_BYTES_MAX)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let setup = definition::read(&json, folder, config.kernel)?;
-    setup.open(shared, config.model_bytes_max()).map_err(|error| {
+    setup.open(shared, engine::load_limits(config)).await.map_err(|error| {
         let member = definition::member(&error);
         anyhow::Error::new(error).context(member)
     })

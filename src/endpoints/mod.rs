@@ -1,22 +1,41 @@
 //! The endpoints of a process by name, and how one is made ready from its setup.
 
+mod open;
 mod setup;
+mod stamp;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::explain::Explainer;
+use crate::model::Forward;
 
+pub use open::{AttributeError, LoadLimits, SetupError};
 pub use setup::{
-    Baseline, BaselineSource, ExplainerSetup, FeatureType, Granularity, ModelSource, Setup, SetupError, TextSetup,
+    Baseline, BaselineSource, ExplainerSetup, FeatureType, Granularity, ModelSource, Setup, TextSetup,
 };
 
 /// One endpoint, ready to answer.
 pub struct Endpoint {
     pub name: String,
+    pub service: Service,
+}
+
+/// What an endpoint does with a request.
+pub enum Service {
+    Explain(Arc<Explained>),
+    /// Without an explainer the model's answer is the answer.
+    Forward(Box<dyn Forward>),
+}
+
+/// A model with its explainer.
+pub struct Explained {
     pub explainer: Explainer,
     pub feature_headers: Option<Vec<String>>,
-    pub label_headers: Option<Vec<String>>,
+    /// Identifies everything that decides an answer besides the record.
+    pub stamp: String,
+    /// The configuration as it was given.
+    pub config: serde_json::Value,
 }
 
 /// Name → endpoint; names are unique and their case matters.

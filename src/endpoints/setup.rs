@@ -1,20 +1,10 @@
-//! What an endpoint is made of → an endpoint: model loaded, baseline read, everything checked before it serves.
+//! What an endpoint is made of, in our own words, before anything of it is loaded.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use super::Endpoint;
 use crate::config::Kernel;
-use crate::explain::{Explainer, Settings, Shared};
-use crate::fetch::{FetchError, read_file};
-use crate::model::ModelError;
-use crate::model::embedded::{Embedded, xgboost};
-use crate::records::{CellError, Filter, FilterError, Format, Table, TableError};
-use crate::shap::{DesignError, Link};
-
-/// Rows of a baseline; each one is evaluated with every coalition.
-const BASELINE_ROWS_MAX: usize = 10_000;
+use crate::records::Format;
+use crate::shap::Link;
 
 /// Everything that defines an endpoint, in our own words.
 #[derive(Debug)]
@@ -97,74 +87,4 @@ pub enum ModelSource {
     Bundled(&'static [u8]),
     /// The base URL of a running container.
     Container(String),
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    #[error(transparent)]
-    ModelFile(#[from] FetchError),
-    #[error("{name}: {reason}")]
-    Model { name: String, reason: xgboost::XgboostError },
-    #[error(transparent)]
-    BaselineTable(#[from] TableError),
-    #[error(transparent)]
-    BaselineCell(#[from] CellError),
-    #[error(transparent)]
-    Baseline(#[from] ModelError),
-    #[error(transparent)]
-    Filter(#[from] FilterError),
-    #[error("{got} names for {expected} features")]
-    FeatureHeaders { got: usize, expected: usize },
-    #[error("{got} names for {expected} outputs")]
-    LabelHeaders { got: usize, expected: usize },
-    #[error(transparent)]
-    Samples(#[from] DesignError),
-}
-
-impl Setup {
-    /// Loads the model (at most `model_bytes_max` bytes) and checks all parts against each other.
-    pub fn open(self, shared: &Arc<Shared>, model_bytes_max: u64) -> Result<Endpoint, SetupError> {
-        let in_model = |reason| SetupError::Model { name: self.model.name(), reason };
-        let trees = xgboost::load(&self.model.bytes(model_bytes_max)?).map_err(in_model)?;
-        let setup = self.explainer.expect("TODO");
-        let BaselineSource::Inline(baseline) = &setup.baseline.source else { unimplemented!() };
-        let baseline = Table::read_csv(baseline.as_bytes(), BASELINE_ROWS_MAX)?;
-        let predictor = Embedded::new(trees, baseline.numbers()?.clone(), setup.link)?;
-        let (n_features, n_outputs) = (predictor.n_features(), predictor.n_outputs());
-        let (feature_headers, label_headers) = (setup.feature_headers, setup.label_headers);
-        if let Some(got) = feature_headers.as_ref().map(Vec::len).filter(|&got| got != n_features) {
-            return Err(SetupError::FeatureHeaders { got, expected: n_features });
-        }
-        // A binary model has one score; it may be named by one header or by one for each class.
-        let is_pair = |got| n_outputs == 1 && got == 2;
-        if let Some(got) = label_headers.as_ref().map(Vec::len).filter(|&got| got != n_outputs && !is_pair(got)) {
-            return Err(SetupError::LabelHeaders { got, expected: n_outputs });
-        }
-        let settings = Settings {
-            kernel: setup.kernel,
-            number_of_samples: setup.number_of_samples,
-            seed: setup.seed,
-            filter: setup.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new),
-        };
-        let explainer = Explainer::new(Arc::new(predictor), n_features, settings, Arc::clone(shared))?;
-        Ok(Endpoint { name: self.name, explainer, feature_headers, label_headers })
-    }
-}
-
-impl ModelSource {
-    fn name(&self) -> String {
-        match self {
-            Self::File(path) => path.display().to_string(),
-            Self::Bundled(_) => "the bundled model".to_owned(),
-            Self::Container(url) => url.clone(),
-        }
-    }
-
-    fn bytes(&self, bytes_max: u64) -> Result<Cow<'static, [u8]>, FetchError> {
-        match self {
-            Self::File(path) => read_file(path, bytes_max).map(Cow::Owned),
-            Self::Bundled(bytes) => Ok(Cow::Borrowed(bytes)),
-            Self::Container(_) => unimplemented!(),
-        }
-    }
 }

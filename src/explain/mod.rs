@@ -14,9 +14,9 @@ use tokio::sync::Semaphore;
 
 use crate::compute::{Attributor, AttributorClosed};
 use crate::config::Kernel;
-use crate::model::{Game, LinkedValue, ModelError, Predictions, Predictor};
+use crate::model::{Call, Game, LinkedValue, Message, ModelError, Predictions, Predictor};
 use crate::offload::offload;
-use crate::records::{AnswerError, Filter, FilterError, Format, Table, TableError, read_answer};
+use crate::records::{AnswerError, Expression, Filter, FilterError, Format, Table, TableError, answer_records};
 use crate::shap::{Design, DesignError, DesignLimits, Operator, OperatorCache};
 use crate::telemetry;
 
@@ -24,6 +24,9 @@ use attribution::Played;
 use plan::{Plan, plan};
 use report::Clock;
 pub use report::{Report, Stage};
+
+/// How far a model's answers to equal rows may lie apart: batches of other sizes round otherwise.
+const UNSTABLE_RELATIVE: f64 = 1e-6;
 
 /// What all endpoints of a process share.
 pub struct Shared {
@@ -50,13 +53,17 @@ pub struct Limits {
 }
 
 /// How an endpoint's records are explained.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Settings {
     pub kernel: Kernel,
     pub number_of_samples: Option<u64>,
     pub seed: i64,
     /// Which records are explained where the request does not say; all without it.
     pub filter: Option<Arc<Filter>>,
+    /// Where the features of a record in JSON Lines are.
+    pub features: Option<Arc<Expression>>,
+    /// Names of the outputs; those of the model's answer without them.
+    pub label_headers: Option<Vec<String>>,
 }
 
 /// One endpoint's model with everything needed to explain it.
@@ -66,10 +73,11 @@ pub struct Explainer {
     shared: Arc<Shared>,
 }
 
-/// One request, as bytes and choices.
+/// One request: what the model gets, and choices.
 pub struct Request {
-    pub payload: bytes::Bytes,
-    pub accept: Format,
+    pub message: Message,
+    /// Of the payload.
+    pub format: Format,
     /// Replaces the endpoint's own expression.
     pub filter: Option<String>,
 }
@@ -79,8 +87,9 @@ pub struct Explanation {
     pub predictions: Predictions,
     /// Per record `[n_features × n_outputs]`, none where the record was not selected.
     pub attributions: Vec<Option<Array2<f64>>>,
-    /// f(baseline) on the link's scale, `[n_outputs]`.
-    pub base_values: Vec<f64>,
+    /// f(baseline) on the link's scale, `[n_outputs]`; none where nothing was explained.
+    pub base_values: Option<Vec<f64>>,
+    pub label_headers: Option<Vec<String>>,
     pub report: Report,
 }
 
@@ -101,6 +110,12 @@ pub enum ExplainError {
          the limit is {limit}"
     )]
     TooLarge { n_records: usize, n_features: usize, n_outputs: usize, got: usize, limit: usize },
+    #[error("{got} LabelHeaders for {expected} outputs of the model")]
+    Labels { got: usize, expected: usize },
+    #[error(
+        "the model answers {value} for record {record} and {base_value} for the baseline, though they are the same"
+    )]
+    Unstable { record: usize, value: f64, base_value: f64 },
     #[error(transparent)]
     Compute(#[from] AttributorClosed),
     #[error("an attribution of record {record} is not finite. This is a bug.")]
@@ -128,54 +143,94 @@ impl Explainer {
     /// Dropping the future stops the work at the next turn of coalitions.
     pub async fn explain(&self, request: Request) -> Result<Explanation, ExplainError> {
         let mut clock = Clock::start();
-        let records_max = self.shared.limits.records_max;
         let own_filter = request.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new);
-        let records = Arc::new(offload(move |_| Table::read_csv(&request.payload, records_max)).await?);
-        let predictions = self.predictor.predict(&records, request.accept).await?;
+        let call = self.decode(request.message, request.format).await?;
+        let n_records = call.records.n_records();
+        let mut predictions = self.predictor.predict(&call).await?;
+        let label_headers = self.label_headers(&mut predictions)?;
         let filter = own_filter.or_else(|| self.settings.filter.clone());
-        let n_records = records.n_records();
         let (predictions, selected) = offload(move |_| select(filter.as_deref(), predictions, n_records)).await?;
-        let null = self.predictor.null_value().await?;
         clock.lap(Stage::Predict);
-
-        let mut report = Report::new(self.settings.kernel, predictions.clipped + null.clipped);
+        let mut report = Report::new(self.settings.kernel, predictions.clipped);
         let mut attributions = vec![None; n_records];
-        let plans = self.plans(&records, selected, null.value.len()).await?;
-        for chunk in plan::chunks(plans, null.value.len()) {
-            let played = self.play(&records, chunk, &predictions, &null, &mut report).await?;
+        let mut base_values = None;
+        if !selected.is_empty() {
+            let solved = self.attribute(&call, selected, &predictions, &mut report, &mut clock).await?;
+            solved.attributions.into_iter().for_each(|(record_idx, own)| attributions[record_idx] = Some(own));
+            base_values = Some(solved.base_values);
+        }
+        report.stages = clock.stages();
+        Ok(Explanation { predictions, attributions, base_values, label_headers, report })
+    }
+
+    async fn decode(&self, message: Message, format: Format) -> Result<Arc<Call>, ExplainError> {
+        let (settings, records_max) = (Arc::clone(&self.settings), self.shared.limits.records_max);
+        let decode = move || {
+            let records = Table::read(&message.payload, format, settings.features.as_deref(), records_max)?;
+            Ok(Arc::new(Call { message, records }))
+        };
+        offload(move |_| decode()).await
+    }
+
+    /// The endpoint's own names win over those of the answer.
+    fn label_headers(&self, predictions: &mut Predictions) -> Result<Option<Vec<String>>, ExplainError> {
+        let Some(headers) = &self.settings.label_headers else { return Ok(predictions.labels.take()) };
+        let (got, expected) = (headers.len(), predictions.values.ncols());
+        if labels_fit(got, expected) {
+            Ok(Some(headers.clone()))
+        } else {
+            Err(ExplainError::Labels { got, expected })
+        }
+    }
+
+    /// Plays the games of the selected records, chunk by chunk.
+    async fn attribute(
+        &self,
+        call: &Arc<Call>,
+        selected: Vec<usize>,
+        predictions: &Predictions,
+        report: &mut Report,
+        clock: &mut Clock,
+    ) -> Result<Attributed, ExplainError> {
+        let n_outputs = predictions.values.ncols();
+        let null = self.predictor.null_value(call, n_outputs).await?;
+        report.clipped += null.clipped;
+        let mut attributions = Vec::with_capacity(selected.len());
+        let plans = self.plans(call, selected, n_outputs).await?;
+        for chunk in plan::chunks(plans, n_outputs) {
+            let played = self.play(call, chunk, predictions, &null, report).await?;
             clock.lap(Stage::Values);
-            for solved in attribution::solve(&self.shared.attributor, played, records.n_columns()).await? {
+            for solved in attribution::solve(&self.shared.attributor, played, call.records.n_columns()).await? {
                 report.devices.insert(solved.device);
-                solved.attributions.into_iter().for_each(|(record_idx, own)| attributions[record_idx] = Some(own));
+                attributions.extend(solved.attributions);
             }
             clock.lap(Stage::Attribute);
         }
-        report.stages = clock.stages();
-        Ok(Explanation { predictions, attributions, base_values: null.value, report })
+        Ok(Attributed { attributions, base_values: null.value })
     }
 
     /// Players and design of each selected record.
     async fn plans(
         &self,
-        records: &Arc<Table>,
+        call: &Arc<Call>,
         selected: Vec<usize>,
         n_outputs: usize,
     ) -> Result<Vec<Plan>, ExplainError> {
-        let (n_records, n_features) = (selected.len(), records.n_columns());
+        let (n_records, n_features) = (selected.len(), call.records.n_columns());
         let (got, limit) = (n_records * n_features * n_outputs, self.shared.limits.attributions_max);
         if got > limit {
             return Err(ExplainError::TooLarge { n_records, n_features, n_outputs, got, limit });
         }
         let (predictor, settings) = (Arc::clone(&self.predictor), Arc::clone(&self.settings));
-        let (records, limits) = (Arc::clone(records), self.shared.limits.design);
-        let plan = move |record_idx| plan(predictor.as_ref(), &settings, limits, &records, record_idx);
+        let (call, limits) = (Arc::clone(call), self.shared.limits.design);
+        let plan = move |record_idx| plan(predictor.as_ref(), &settings, limits, &call, record_idx);
         offload(move |_| selected.into_iter().map(plan).collect()).await
     }
 
     /// Asks the model for every coalition of a chunk; operators met for the first time are built here.
     async fn play(
         &self,
-        records: &Arc<Table>,
+        call: &Arc<Call>,
         chunk: Vec<Plan>,
         predictions: &Predictions,
         null: &LinkedValue,
@@ -183,15 +238,16 @@ impl Explainer {
     ) -> Result<Vec<Played>, ExplainError> {
         let operators = self.operators(&chunk).await;
         let (games, operators): (Vec<Game>, Vec<_>) = chunk.into_iter().map(|plan| plan.game(&operators)).unzip();
-        let values = self.predictor.values(records, games.clone()).await?;
+        let values = self.predictor.values(call, games.clone(), null.value.len()).await?;
         report.clipped += values.clipped;
         assert_eq!(values.of_games.len(), games.len(), "a game without values. This is a bug.");
         let played = games.into_iter().zip(operators).zip(values.of_games).map(|((game, operator), values)| {
             report.estimators.insert(operator.design.estimator);
             let delta = &predictions.values.row(game.record_idx) - &ndarray::aview1(&null.value);
-            Played { game, operator, values, delta: delta.to_vec() }
+            let played = Played { game, operator, values, delta: delta.to_vec() };
+            check_stable(&played, &null.value).map(|()| played)
         });
-        Ok(played.collect())
+        played.collect()
     }
 
     /// The operators of a chunk. One is built at a time in the whole process, since building takes a core and memory
@@ -223,6 +279,34 @@ impl Explainer {
     }
 }
 
+/// Attributions of the selected records.
+struct Attributed {
+    /// Record and its `[n_features × n_outputs]`.
+    attributions: Vec<(usize, Array2<f64>)>,
+    /// `[n_outputs]`.
+    base_values: Vec<f64>,
+}
+
+/// Whether so many names can be those of so many outputs. A binary model has one score; it may be named by one header
+/// or by one for each class.
+pub fn labels_fit(n_labels: usize, n_outputs: usize) -> bool {
+    n_labels == n_outputs || (n_outputs == 1 && n_labels == 2)
+}
+
+/// A record without players is the baseline itself; a model that answers otherwise cannot be explained.
+fn check_stable(played: &Played, base_values: &[f64]) -> Result<(), ExplainError> {
+    let differs = |&(&delta, &base): &(&f64, &f64)| delta.abs() > UNSTABLE_RELATIVE * base.abs().max(1e-9);
+    let unstable = played.delta.iter().zip(base_values).find(differs).filter(|_| played.game.players.is_empty());
+    match unstable {
+        Some((&delta, &base_value)) => Err(ExplainError::Unstable {
+            record: played.game.record_idx + 1,
+            value: base_value + delta,
+            base_value,
+        }),
+        None => Ok(()),
+    }
+}
+
 /// Indexes of the records that the filter selects; all without one. An answer of another length is refused.
 fn select(
     filter: Option<&Filter>,
@@ -234,7 +318,7 @@ fn select(
     }
     let selected = match filter {
         None => (0..n_records).collect(),
-        Some(filter) => filter.select(&read_answer(&predictions.text, predictions.format, n_records)?)?,
+        Some(filter) => filter.select(&answer_records(&predictions.text, predictions.format, n_records)?)?,
     };
     Ok((predictions, selected))
 }

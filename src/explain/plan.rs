@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::{ExplainError, Settings};
 use crate::config::Kernel;
-use crate::model::{Game, Predictor};
-use crate::records::Table;
+use crate::model::{Call, Game, Predictor};
 use crate::shap::{Design, DesignLimits, Operator};
 
 /// Values of one chunk of records, in bytes; a running request holds them a few times over.
@@ -35,12 +34,12 @@ pub(super) fn plan(
     predictor: &dyn Predictor,
     settings: &Settings,
     limits: DesignLimits,
-    records: &Table,
+    call: &Call,
     record_idx: usize,
 ) -> Result<Plan, ExplainError> {
     let players = match settings.kernel {
-        Kernel::Shapley => predictor.differing(records, record_idx)?,
-        Kernel::Clarify => (0..records.n_columns() as u32).collect(),
+        Kernel::Shapley => predictor.differing(call, record_idx)?,
+        Kernel::Clarify => (0..call.records.n_columns() as u32).collect(),
     };
     let design = settings
         .design(players.len(), limits)

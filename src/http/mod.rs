@@ -2,6 +2,7 @@
 
 mod admission;
 mod body;
+mod head;
 mod health;
 mod respond;
 mod runtime;

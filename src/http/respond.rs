@@ -4,36 +4,54 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
+use crate::aws::document::{Document, write_numbers};
 use crate::aws::error::{InvokeError, Origin};
-use crate::aws::{document, headers};
-use crate::endpoints::Endpoint;
+use crate::aws::headers;
+use crate::endpoints::Explained;
 use crate::explain::Explanation;
+use crate::model::Reply;
 
 const JSON: &str = "application/json";
 
-pub(super) fn explanation(endpoint: &Endpoint, explanation: &Explanation, queue: Duration, id: &str) -> Response {
+pub(super) fn explanation(
+    explained: &Explained,
+    explanation: &Explanation,
+    queue: Duration,
+    id: &str,
+) -> Response {
     let started = std::time::Instant::now();
-    let body = document::write(endpoint, explanation);
+    let body = Document::of(explained.feature_headers.as_deref(), explanation).to_json();
     let encode = started.elapsed();
     let report = &explanation.report;
-    let mut fields = vec![
-        (headers::REQUEST_ID, id.to_owned()),
-        (headers::INVOKED_PRODUCTION_VARIANT, headers::VARIANT.to_owned()),
-        (headers::KERNEL, report.kernel.name().to_owned()),
-        (headers::BASE_VALUES, document::write_numbers(&explanation.base_values)),
-        (headers::SERVER_TIMING, server_timing(explanation, queue, encode)),
-    ];
-    if !report.devices.is_empty() {
+    let mut fields = own_fields(id, explanation.predictions.custom_attributes.clone());
+    fields.push((headers::KERNEL, report.kernel.name().to_owned()));
+    fields.push((headers::STAMP, explained.stamp.clone()));
+    fields.push((headers::SERVER_TIMING, server_timing(explanation, queue, encode)));
+    if let Some(base_values) = &explanation.base_values {
         let estimators = report.estimators.iter().map(|estimator| estimator.name());
+        fields.push((headers::BASE_VALUES, write_numbers(base_values)));
         fields.push((headers::DEVICE, visible(&join(report.devices.iter().map(AsRef::as_ref)))));
         fields.push((headers::ESTIMATOR, join(estimators)));
     }
     if report.clipped > 0 {
         fields.push((headers::CLIPPED, report.clipped.to_string()));
     }
-    respond(StatusCode::OK, fields, body)
+    respond(StatusCode::OK, Some(JSON), fields, body)
+}
+
+/// A model's answer as it came.
+pub(super) fn reply(reply: Reply, id: &str) -> Response {
+    let fields = own_fields(id, reply.custom_attributes);
+    respond(StatusCode::OK, reply.content_type.as_deref(), fields, reply.body.into())
+}
+
+/// What every good answer has.
+fn own_fields(id: &str, custom_attributes: Option<String>) -> Vec<(&'static str, String)> {
+    let variant = (headers::INVOKED_PRODUCTION_VARIANT, headers::VARIANT.to_owned());
+    let attributes = custom_attributes.map(|attributes| (headers::CUSTOM_ATTRIBUTES, attributes));
+    [(headers::REQUEST_ID, id.to_owned()), variant].into_iter().chain(attributes).collect()
 }
 
 /// Adapter names come from drivers; a header takes visible ASCII.
@@ -73,12 +91,19 @@ pub(super) fn error(error: &InvokeError, origin: &Origin) -> Response {
         fields.push((header::CONNECTION.as_str(), "close".to_owned()));
     }
     let status = StatusCode::from_u16(status).expect("the statuses are valid. This is a bug.");
-    respond(status, fields, error.body(origin).to_string().into_bytes())
+    respond(status, Some(JSON), fields, error.body(origin).to_string().into_bytes())
 }
 
-fn respond(status: StatusCode, fields: Vec<(&'static str, String)>, body: Vec<u8>) -> Response {
-    let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
-    for (name, value) in fields {
+fn respond(
+    status: StatusCode,
+    content_type: Option<&str>,
+    fields: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let content_type = content_type.map(|content_type| (header::CONTENT_TYPE.as_str(), content_type.to_owned()));
+    for (name, value) in content_type.into_iter().chain(fields) {
         let value = HeaderValue::from_str(&value).expect("our header values are visible ASCII. This is a bug.");
         response.headers_mut().insert(HeaderName::from_static(name), value);
     }
@@ -94,5 +119,5 @@ pub(super) async fn unknown_operation(status: StatusCode, body: Body) -> Respons
     let text = r#"{"Message":"There is no such operation here. Known: POST /endpoints/{EndpointName}/invocations, GET /ping, GET /metrics."}"#;
     let fields =
         vec![(headers::REQUEST_ID, request_id()), (headers::ERROR_TYPE, "UnknownOperationException".to_owned())];
-    respond(status, fields, text.as_bytes().to_vec())
+    respond(status, Some(JSON), fields, text.as_bytes().to_vec())
 }

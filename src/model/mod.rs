@@ -1,41 +1,89 @@
 //! Where answers come from: the seam between the games and whatever computes scores.
-//! Knows records and games; nothing of operators, devices or HTTP.
+//! Knows records and games; nothing of operators, devices or of the server's own HTTP.
 
+pub mod container;
 pub mod embedded;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use ndarray::Array2;
 
-use crate::records::{AnswerError, CellError, Format, Table};
+use crate::records::{AnswerError, CellError, Format, Table, TableError};
 use crate::shap::{Clipped, Coalitions};
+use container::ContainerError;
 
 /// A model with the baseline and the link of its endpoint: what a game needs of it.
 pub trait Predictor: Send + Sync {
     /// Scores of the client's own records, and the answer as the model words it.
-    fn predict<'a>(&'a self, records: &'a Arc<Table>, accept: Format) -> Answer<'a, Predictions>;
+    /// There is at least one record, and at least one output.
+    fn predict<'a>(&'a self, call: &'a Arc<Call>) -> Answer<'a, Predictions>;
 
     /// The features that can change the score: those that differ from some baseline row.
-    fn differing(&self, records: &Table, record_idx: usize) -> Result<Vec<u32>, ModelError>;
+    fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError>;
 
-    /// v(nobody) on the link's scale, `[n_outputs]`: the mean over the baseline rows.
-    fn null_value<'a>(&'a self) -> Answer<'a, LinkedValue>;
+    /// v(nobody) on the link's scale: the mean over the baseline rows. `n_outputs` as in the call's predictions.
+    fn null_value<'a>(&'a self, call: &'a Arc<Call>, n_outputs: usize) -> Answer<'a, LinkedValue>;
 
-    /// What every coalition of some games is worth.
-    fn values<'a>(&'a self, records: &'a Arc<Table>, games: Vec<Game>) -> Answer<'a, Values>;
+    /// What every coalition of some games is worth. `n_outputs` as in the call's predictions.
+    fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, n_outputs: usize) -> Answer<'a, Values>;
+}
+
+/// A model without a game: it answers messages as they come.
+pub trait Forward: Send + Sync {
+    fn forward(&self, message: Message) -> Answer<'_, Reply>;
 }
 
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, ModelError>>;
+
+/// What a client sent.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub payload: Bytes,
+    pub content_type: String,
+    /// What the client would like to get; whatever the model gives, without it.
+    pub accept: Option<String>,
+    /// Between the client and its model.
+    pub custom_attributes: Option<String>,
+}
+
+impl Message {
+    /// A client that asks for nothing in particular.
+    pub fn new(payload: impl Into<Bytes>, content_type: &str) -> Self {
+        let (payload, content_type) = (payload.into(), content_type.to_owned());
+        Self { payload, content_type, accept: None, custom_attributes: None }
+    }
+}
+
+/// What a model answered.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub body: Bytes,
+    pub content_type: Option<String>,
+    pub custom_attributes: Option<String>,
+}
+
+/// One request, and the records in it.
+#[derive(Debug)]
+pub struct Call {
+    pub message: Message,
+    pub records: Table,
+}
 
 /// A model's answer to the client's records.
 #[derive(Debug)]
 pub struct Predictions {
     /// The model's own text.
     pub text: String,
+    /// As the model words it, with parameters.
+    pub content_type: String,
     pub format: Format,
     /// f(record) on the link's scale, `[n_records × n_outputs]`.
     pub values: Array2<f64>,
+    /// Names of the outputs, where the answer has them.
+    pub labels: Option<Vec<String>>,
+    pub custom_attributes: Option<String>,
     pub clipped: Clipped,
 }
 
@@ -70,10 +118,30 @@ pub enum ModelError {
     Width { record: usize, n_columns: usize, expected: usize },
     #[error(transparent)]
     Cell(#[from] CellError),
+    #[error(transparent)]
+    Records(#[from] TableError),
     #[error("the model gave {score} for record {record}: an attribution needs finite scores")]
     NotFinite { record: usize, score: f64 },
     #[error(transparent)]
     Answer(#[from] AnswerError),
+    #[error("the content type {0:?} is not supported; supported: text/csv, application/jsonlines")]
+    ContentType(String),
+    #[error("the accepted type {0:?} is not supported; supported: text/csv, application/jsonlines")]
+    Accept(String),
+    #[error("the model's answer has the content type {0:?}; supported: text/csv, application/jsonlines")]
+    AnswerType(String),
+    #[error("the model's answer is not UTF-8 text")]
+    AnswerText,
+    #[error("the model gave {got} scores for a synthetic record and {expected} for the client's")]
+    Outputs { got: usize, expected: usize },
+    #[error(
+        "records in JSON Lines need InferenceConfig.ContentTemplate, which says how a record is written for the container"
+    )]
+    NoTemplate,
+    #[error("a synthetic record has {bytes} bytes; the limit of one request is {limit} bytes")]
+    RowTooLarge { bytes: usize, limit: usize },
+    #[error(transparent)]
+    Container(#[from] ContainerError),
     /// Nobody waits for the answer any more.
     #[error("the request was given up")]
     GivenUp,

@@ -2,16 +2,30 @@
 //! Knows nothing of games, models or HTTP.
 
 mod answer;
+mod cell;
+mod csv;
 mod expression;
 mod filter;
+mod json_lines;
+mod json_tree;
+#[cfg(test)]
+mod laws;
 mod number;
+mod payload;
 mod table;
+mod template;
 
-pub use answer::{AnswerError, read_answer};
-pub use expression::{Expression, ExpressionError, Json, parse_json};
+pub use answer::{AnswerError, AnswerLayout, Scores, answer_records};
+pub use cell::{Cell, write_text};
+pub use csv::CsvError;
+pub use expression::{EXPRESSION_CHARS_MAX, EXPRESSION_STEPS_MAX, Expression, ExpressionError, Json, parse_json};
 pub use filter::{Filter, FilterError};
-pub use number::{spell, spell_single};
+pub use json_lines::FeaturesError;
+pub use json_tree::JsonError;
+pub use number::{spell, spell_single, write_number};
+pub use payload::PayloadError;
 pub use table::{CellError, Table, TableError};
+pub use template::{Template, TemplateError};
 
 /// The text formats that records and answers come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,5 +46,14 @@ impl Format {
     pub fn from_mime(text: &str) -> Option<Self> {
         let essence = text.split(';').next().unwrap_or_default().trim();
         [Self::Csv, Self::JsonLines].into_iter().find(|format| essence.eq_ignore_ascii_case(format.mime()))
+    }
+}
+
+/// Enough of a client's text to find it again.
+fn shorten(text: &str) -> String {
+    const SHOWN_CHARS_MAX: usize = 40;
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
     }
 }

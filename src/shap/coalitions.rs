@@ -56,6 +56,12 @@ impl Coalitions {
         has(self.pair(pair_idx), player_idx)
     }
 
+    /// Whether a player is present in a coalition: the pairs' representatives come first, then their complements.
+    pub fn is_present(&self, coalition_idx: usize, player_idx: usize) -> bool {
+        let n_pairs = self.n_pairs();
+        self.contains(coalition_idx % n_pairs, player_idx) != (coalition_idx >= n_pairs)
+    }
+
     pub fn bytes(&self) -> usize {
         size_of_val(self.words.as_slice()) + size_of_val(self.sizes.as_slice())
     }

@@ -25,6 +25,7 @@ async fn a_model_that_answers_well_is_explained() {
     x-explaind-device: cpu
     x-explaind-estimator: enumerated
     x-explaind-kernel: shapley
+    x-explaind-stamp: [stamp]
 
     {"version":"1.0","predictions":{"content_type":"text/csv","data":"3\n7"},"explanations":{"kernel_shap":[[{"attributions":[{"attribution":[1.0]}]},
     {"attributions":[{"attribution":[2.0]}]}],[{"attributions":[{"attribution":[3.0]}]},
@@ -67,7 +68,7 @@ async fn numbers_that_are_not_finite_never_reach_the_document() {
 #[tokio::test]
 async fn answers_of_the_wrong_shape_are_failures() {
     let too_few_scores = spoilt(|predictions| predictions.values = Array2::zeros((1, 1)), |_| {}).await;
-    assert_eq!(too_few_scores.json()["OriginalMessage"], "the model answered 1 records for 2");
+    assert_eq!(too_few_scores.json()["OriginalMessage"], "the model's answer has 1 records instead of 2");
     let spoilers: [fn(&mut Values); 2] =
         [|values| values.of_games[0] = Array2::zeros((1, 1)), |values| drop(values.of_games.pop())];
     for spoil in spoilers {
@@ -87,6 +88,6 @@ async fn a_model_with_too_few_lines_is_never_filtered_by_the_wrong_line() {
     x-amzn-errortype: ModelError
     x-amzn-requestid: [request id]
 
-    {"ErrorCode":"CLIENT_ERROR_FROM_MODEL","LogStreamArn":"arn:aws:logs:us-east-1:000000000000:log-group:/aws/sagemaker/Endpoints/fake","Message":"Received client error (400) from primary with message \"the model answered 1 records for 2\". See the server's log, request [request id].","OriginalMessage":"the model answered 1 records for 2","OriginalStatusCode":400}
+    {"ErrorCode":"CLIENT_ERROR_FROM_MODEL","LogStreamArn":"arn:aws:logs:us-east-1:000000000000:log-group:/aws/sagemaker/Endpoints/fake","Message":"Received client error (400) from primary with message \"the model's answer has 1 records instead of 2\". See the server's log, request [request id].","OriginalMessage":"the model's answer has 1 records instead of 2","OriginalStatusCode":400}
     "#);
 }

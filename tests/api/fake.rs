@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use explaind::config::Kernel;
-use explaind::endpoints::Endpoint;
+use explaind::endpoints::{Endpoint, Explained, Service};
 use explaind::explain::{Explainer, Settings, Shared};
-use explaind::model::{Answer, Game, LinkedValue, ModelError, Predictions, Predictor, Values};
+use explaind::model::{Answer, Call, Game, LinkedValue, ModelError, Predictions, Predictor, Values};
 use explaind::records::{Format, Table};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -42,36 +41,44 @@ impl Fake {
     }
 
     pub fn into_endpoint(self, shared: &Arc<Shared>) -> Endpoint {
-        let settings = Settings { kernel: Kernel::Shapley, number_of_samples: None, seed: 0, filter: None };
-        let explainer = Explainer::new(Arc::new(self), 2, settings, Arc::clone(shared)).expect("is small");
-        Endpoint { name: "fake".to_owned(), explainer, feature_headers: None, label_headers: None }
+        let explainer =
+            Explainer::new(Arc::new(self), 2, Settings::default(), Arc::clone(shared)).expect("is small");
+        let (stamp, config) = ("0".repeat(64), serde_json::Value::Null);
+        let explained = Explained { explainer, feature_headers: None, stamp, config };
+        Endpoint { name: "fake".to_owned(), service: Service::Explain(Arc::new(explained)) }
     }
 }
 
 impl Predictor for Fake {
-    fn predict<'a>(&'a self, records: &'a Arc<Table>, format: Format) -> Answer<'a, Predictions> {
+    fn predict<'a>(&'a self, call: &'a Arc<Call>) -> Answer<'a, Predictions> {
         async move {
             (self.before)().await;
-            let sums: Vec<f64> = numbers(records)?.rows().into_iter().map(|row| row.sum()).collect();
-            let text = sums.iter().map(f64::to_string).collect::<Vec<String>>().join("\n");
-            let values = Array2::from_shape_vec((sums.len(), 1), sums).expect("one score a record");
-            let mut predictions = Predictions { text, format, values, clipped: 0 };
+            let sums: Vec<f64> = numbers(&call.records)?.rows().into_iter().map(|row| row.sum()).collect();
+            let mut predictions = Predictions {
+                text: sums.iter().map(f64::to_string).collect::<Vec<String>>().join("\n"),
+                content_type: "text/csv".to_owned(),
+                format: Format::Csv,
+                values: Array2::from_shape_vec((sums.len(), 1), sums).expect("one score a record"),
+                labels: None,
+                custom_attributes: None,
+                clipped: 0,
+            };
             (self.predictions)(&mut predictions);
             Ok(predictions)
         }
         .boxed()
     }
 
-    fn differing(&self, _: &Table, _: usize) -> Result<Vec<u32>, ModelError> {
+    fn differing(&self, _: &Call, _: usize) -> Result<Vec<u32>, ModelError> {
         Ok(vec![0, 1])
     }
 
-    fn null_value(&self) -> Answer<'_, LinkedValue> {
+    fn null_value(&self, _: &Arc<Call>, _: usize) -> Answer<'_, LinkedValue> {
         std::future::ready(Ok(LinkedValue { value: vec![0.0], clipped: 0 })).boxed()
     }
 
-    fn values<'a>(&'a self, records: &'a Arc<Table>, games: Vec<Game>) -> Answer<'a, Values> {
-        let values = numbers(records).map(|numbers| {
+    fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, _: usize) -> Answer<'a, Values> {
+        let values = numbers(&call.records).map(|numbers| {
             let of_games = games.iter().map(|game| play(&numbers, game)).collect();
             let mut values = Values { of_games, clipped: 0 };
             (self.values)(&mut values);
@@ -91,7 +98,7 @@ fn numbers(records: &Table) -> Result<Array2<f64>, ModelError> {
 fn play(numbers: &Array2<f64>, game: &Game) -> Array2<f64> {
     let (coalitions, n_pairs) = (&game.coalitions, game.coalitions.n_pairs());
     Array2::from_shape_fn((2 * n_pairs, 1), |(idx, _)| {
-        let plays = |&player: &usize| coalitions.contains(idx % n_pairs, player) != (idx >= n_pairs);
+        let plays = |&player: &usize| coalitions.is_present(idx, player);
         (0..2).filter(plays).map(|player| numbers[[game.record_idx, player]]).sum()
     })
 }

@@ -2,13 +2,20 @@
 
 mod answers;
 mod connections;
+mod container;
+mod containers;
 mod errors;
 mod failures;
 mod fake;
+mod formats;
+mod games;
 mod hostile;
 mod limits;
+mod pass_through;
+mod recorded;
 mod show;
 mod shutdown;
+mod stamp;
 mod startup;
 mod support;
 mod wire;

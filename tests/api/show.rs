@@ -18,7 +18,11 @@ pub fn show(answer: &Answer) -> String {
         answer.headers.keys().map(|name| (name.as_str(), answer.header(name.as_str()))).collect();
     fields.sort_unstable();
     for (name, value) in fields.into_iter().filter(|(name, _)| !HIDDEN.contains(name)) {
-        let value = if name == "server-timing" { hide_times(value) } else { value.to_owned() };
+        let value = match name {
+            "server-timing" => hide_times(value),
+            "x-explaind-stamp" => hide_stamp(value),
+            _ => value.to_owned(),
+        };
         writeln!(text, "{name}: {value}").expect("writes");
     }
     let body = std::str::from_utf8(&answer.body).expect("the body is UTF-8");
@@ -42,6 +46,12 @@ fn hide_request_id(text: &str, id: &str) -> String {
     let is_uuid = id.len() == 36 && id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
     assert!(is_uuid, "{id} is not a request ID");
     text.replace(id, "[request id]")
+}
+
+/// It changes with every version.
+fn hide_stamp(stamp: &str) -> String {
+    assert!(stamp.len() == 64 && stamp.bytes().all(|byte| byte.is_ascii_hexdigit()), "{stamp} is not a SHA-256");
+    "[stamp]".to_owned()
 }
 
 fn hide_times(timing: &str) -> String {

@@ -80,7 +80,7 @@ const INFERENCE: &str = "/ExplainerConfig/ClarifyExplainerConfig/InferenceConfig
 
 #[test]
 fn a_definition_that_cannot_serve_is_named_with_the_member_and_the_reason() {
-    let changes: [Change; 20] = [
+    let changes: [Change; 29] = [
         ("", "EndpointName", json!("-wine")),
         ("", "EndpointName", json!(7)),
         ("", "Tags", json!([])),
@@ -90,17 +90,30 @@ fn a_definition_that_cannot_serve_is_named_with_the_member_and_the_reason() {
         ("/PrimaryContainer", "Mode", json!("MultiModel")),
         ("/PrimaryContainer", "Environment", json!({"EXPLAIND_KERNAL": "shapley"})),
         ("/PrimaryContainer", "Environment", json!({"EXPLAIND_KERNEL": "gauss"})),
+        (
+            "/PrimaryContainer",
+            "Environment",
+            json!({"EXPLAIND_CONTAINER_URL": "http://me:secret@host/invocations"}),
+        ),
+        ("/PrimaryContainer", "Image", json!("https://host/path")),
+        ("/PrimaryContainer", "ModelDataUrl", Value::Null),
         (CLARIFY, "EnableExplanations", json!("[1]>")),
         (CLARIFY, "EnableExplanations", json!("")),
         (CLARIFY, "EnableExplanation", json!("`true`")),
         (SHAP, "NumberOfSamples", json!(0)),
         (SHAP, "NumberOfSamples", json!(-1)),
-        (BASELINE, "MimeType", json!("application/jsonlines")),
+        (SHAP, "Seed", json!("1")),
+        (SHAP, "TextConfig", json!({"Granularity": "word", "Language": "ja"})),
+        (BASELINE, "MimeType", json!("application/json")),
+        (BASELINE, "ShapBaselineUri", json!("ftp://host/baseline.csv")),
+        (BASELINE, "ShapBaseline", Value::Null),
         (BASELINE, "ShapBaseline", json!("1,2,3")),
         (BASELINE, "ShapBaseline", json!("1,2,3,4,5,6,7,8,9,10,11,12,red")),
         (BASELINE, "ShapBaseline", json!("")),
         (INFERENCE, "FeatureHeaders", json!(["alcohol"])),
         (INFERENCE, "LabelHeaders", json!(["a", "b"])),
+        (INFERENCE, "LabelHeaders", json!(["a", "", 7])),
+        (INFERENCE, "FeatureTypes", json!(["numerical", "text"])),
     ];
     let folder = folder("definition");
     let mut text = String::new();
@@ -125,6 +138,7 @@ fn a_file_that_is_no_definition_is_named() {
         ("a list", "[]".to_owned()),
         ("two definitions", definition.repeat(2)),
         ("a member twice", definition.replacen('{', r#"{"EndpointName":"a","#, 1)),
+        ("a member of a part twice", definition.replacen("\"Mode\"", r#""Mode":"a","Mode""#, 1)),
     ] {
         write(&folder, json);
         writeln!(text, "=== {title}\n{}\n", refuses_to_serve(&folder)).expect("writes");

@@ -11,7 +11,7 @@ use clap::Parser;
 use explaind::aws::definition;
 use explaind::compute::{Attributor, BatchLimits, Engine};
 use explaind::config::{Kernel, ServerConfig};
-use explaind::endpoints::{Endpoint, Registry};
+use explaind::endpoints::{Endpoint, LoadLimits, Registry, SetupError};
 use explaind::explain::{Limits, Shared};
 use explaind::http::{App, serve};
 use explaind::shap::{DesignLimits, OperatorCache};
@@ -59,6 +59,17 @@ impl TestApp {
         let mut registry = examples().clone();
         registry.insert(fake.into_endpoint(shared())).expect("the name is free");
         Self::serving(registry, change).await
+    }
+
+    /// One endpoint, from its definition.
+    pub async fn defining(definition: serde_json::Value) -> Self {
+        Self::with_endpoint(open(&definition, Path::new("")).await.expect("opens")).await
+    }
+
+    pub async fn with_endpoint(endpoint: Endpoint) -> Self {
+        let mut registry = Registry::default();
+        registry.insert(endpoint).expect("is the first");
+        Self::serving(registry, |_| {}).await
     }
 
     async fn serving(registry: Registry, change: impl FnOnce(&mut ServerConfig)) -> Self {
@@ -195,8 +206,29 @@ fn examples() -> &'static Registry {
 fn open_example(name: &str) -> Endpoint {
     let folder = example_folder(name);
     let json = std::fs::read(folder.join("endpoint.json")).expect("reads");
-    let setup = definition::read(&json, &folder, Kernel::Shapley).expect("is a definition");
-    setup.open(shared(), 64 << 20).expect("opens")
+    let definition = serde_json::from_slice(&json).expect("is JSON");
+    pollster::block_on(open(&definition, &folder)).expect("opens")
+}
+
+/// An endpoint whose relative paths begin at `folder`.
+pub async fn open(definition: &serde_json::Value, folder: &Path) -> Result<Endpoint, SetupError> {
+    let json = serde_json::to_vec(definition).expect("is JSON");
+    let setup = definition::read(&json, folder, Kernel::Shapley).expect("is a definition");
+    let limits = LoadLimits { model_bytes_max: 64 << 20, baseline_bytes_max: 1 << 20 };
+    setup.open(shared(), limits).await
+}
+
+/// Per explained record and feature, one number per output.
+pub fn attributions(answer: &Answer) -> Vec<Vec<Vec<f64>>> {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let numbers = |feature: &serde_json::Value| {
+        let numbers = feature["attributions"][0]["attribution"].as_array().expect("is a list");
+        numbers.iter().map(|number| number.as_f64().expect("is a number")).collect()
+    };
+    let document = answer.json();
+    let records = document["explanations"]["kernel_shap"].as_array().expect("something is explained");
+    let explained = records.iter().filter_map(serde_json::Value::as_array);
+    explained.map(|features| features.iter().map(numbers).collect()).collect()
 }
 
 /// The CPU engine and the default limits.

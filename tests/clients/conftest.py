@@ -83,7 +83,8 @@ class Server:
         return self.process.wait(STOP_S)
 
 
-def start(definitions):
+def launch(definitions, environment, **pipes):
+    """Starts `explaind serve` with these variables beside those of this process."""
     binary = os.environ.get("EXPLAIND_BIN")
     if not binary:
         pytest.fail("Set EXPLAIND_BIN to the path of the explaind binary.")
@@ -93,8 +94,11 @@ def start(definitions):
         command += ["--endpoints", str(definition)]
     settings = {name: os.environ[name] for name in os.environ if not name.startswith("EXPLAIND_")}
     settings["EXPLAIND_DRAIN_GRACE_MS"] = "0"
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=settings)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=settings | environment, **pipes)
 
+
+def start(definitions, environment):
+    process = launch(definitions, environment)
     give_up = threading.Timer(READY_S, process.kill)
     give_up.start()
     for line in process.stdout:
@@ -104,6 +108,17 @@ def start(definitions):
             return Server(process, line.removeprefix(LISTENING).strip())
     give_up.cancel()
     pytest.fail(f"explaind ended with code {process.wait()} before it listened.")
+
+
+def refusal(definition, environment):
+    """What a server that cannot start says on stderr."""
+    process = launch([definition], environment, stderr=subprocess.PIPE)
+    try:
+        _, text = process.communicate(timeout=READY_S)
+    finally:
+        process.kill()
+    assert process.returncode == 1, text
+    return text
 
 
 @pytest.fixture(scope="session")
@@ -116,8 +131,8 @@ def serve():
     """serve(definition, ...) starts a server of these endpoint definitions; all end with the module."""
     servers = []
 
-    def serve(*definitions):
-        servers.append(start(definitions))
+    def serve(*definitions, environment={}):
+        servers.append(start(definitions, environment))
         return servers[-1]
 
     yield serve
@@ -130,12 +145,14 @@ def serve():
 
 @pytest.fixture(scope="module")
 def define(tmp_path_factory):
-    """define(name, save_model, baseline, ...) writes an endpoint definition and returns its path."""
+    """define(name, save_model, baseline, ...) writes an endpoint definition and returns its path. A baseline is the
+    inline text or a whole ShapBaselineConfig."""
 
     def define(name, save_model, baseline, use_logit=None, enable=None, environment={}):
         folder = tmp_path_factory.mktemp(name)
         save_model(folder / "model.json")
-        explainer = {"ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": baseline}}}
+        baseline_config = {"ShapBaseline": baseline} if isinstance(baseline, str) else baseline
+        explainer = {"ShapConfig": {"ShapBaselineConfig": baseline_config}}
         if use_logit is not None:
             explainer["ShapConfig"]["UseLogit"] = use_logit
         if enable is not None:

@@ -7,8 +7,8 @@ use explaind::compute::gpu::{GpuLimits, adapters, choose};
 use explaind::compute::{Attributor, BatchLimits, BoxedDevice, Cpu, Engine, Gpu};
 use explaind::config::{DevicePolicy, Kernel};
 use explaind::explain::{Explainer, Limits, Request, Settings, Shared};
-use explaind::model::{self, LinkedValue, ModelError, Predictions, Predictor, Values};
-use explaind::records::{Format, Table};
+use explaind::model::{self, Call, LinkedValue, Message, ModelError, Predictions, Predictor, Values};
+use explaind::records::Format;
 use explaind::shap::{Coalitions, Design, DesignLimits, OperatorCache};
 use futures_util::FutureExt;
 use ndarray::Array2;
@@ -71,14 +71,14 @@ impl Pipeline {
 impl Path for Pipeline {
     fn attributions(&self, setting: Setting, games: &[Game]) -> Vec<Vec<f64>> {
         let Setting { kernel, n_players, number_of_samples, seed } = setting;
-        let settings = Settings { kernel, number_of_samples, seed, filter: None };
+        let settings = Settings { kernel, number_of_samples, seed, ..Settings::default() };
         let games: Arc<[Game]> = games.into();
         let record = vec!["1"; n_players].join(",");
-        let payload = vec![record; games.len()].join("\n").into();
+        let message = Message::new(vec![record; games.len()].join("\n"), "text/csv");
         let predictor = Arc::new(Games { n_players, games });
         let explainer =
             Explainer::new(predictor, n_players, settings, Arc::clone(&self.0)).expect("within the limits");
-        let request = Request { payload, accept: Format::Csv, filter: None };
+        let request = Request { message, format: Format::Csv, filter: None };
         let explanation = runtime().block_on(explainer.explain(request)).expect("games can be explained");
         let design = Design::new(n_players, number_of_samples, seed, kernel, LIMITS).expect("within the limits");
         let device = if design.is_double() { "cpu" } else { self.0.attributor.device() };
@@ -112,21 +112,30 @@ impl Games {
 }
 
 impl Predictor for Games {
-    fn predict<'a>(&'a self, records: &'a Arc<Table>, format: Format) -> model::Answer<'a, Predictions> {
+    fn predict<'a>(&'a self, call: &'a Arc<Call>) -> model::Answer<'a, Predictions> {
         let everybody = vec![true; self.n_players];
-        let values = Array2::from_shape_fn((records.n_records(), 1), |(idx, _)| self.games[idx](&everybody));
-        async move { Ok(Predictions { text: String::new(), format, values, clipped: 0 }) }.boxed()
+        let values = Array2::from_shape_fn((call.records.n_records(), 1), |(idx, _)| self.games[idx](&everybody));
+        let predictions = Predictions {
+            text: String::new(),
+            content_type: "text/csv".to_owned(),
+            format: Format::Csv,
+            values,
+            labels: None,
+            custom_attributes: None,
+            clipped: 0,
+        };
+        async { Ok(predictions) }.boxed()
     }
 
-    fn differing(&self, _: &Table, _: usize) -> Result<Vec<u32>, ModelError> {
+    fn differing(&self, _: &Call, _: usize) -> Result<Vec<u32>, ModelError> {
         Ok((0..self.n_players as u32).collect())
     }
 
-    fn null_value(&self) -> model::Answer<'_, LinkedValue> {
+    fn null_value(&self, _: &Arc<Call>, _: usize) -> model::Answer<'_, LinkedValue> {
         async { Ok(LinkedValue { value: vec![0.0], clipped: 0 }) }.boxed()
     }
 
-    fn values<'a>(&'a self, _: &'a Arc<Table>, games: Vec<model::Game>) -> model::Answer<'a, Values> {
+    fn values<'a>(&'a self, _: &'a Arc<Call>, games: Vec<model::Game>, _: usize) -> model::Answer<'a, Values> {
         let of_game = |game: &model::Game| Self::values_of(&self.games[game.record_idx], &game.coalitions);
         let values = Values { of_games: games.iter().map(of_game).collect(), clipped: 0 };
         async move { Ok(values) }.boxed()

@@ -2,7 +2,10 @@
 
 mod answer;
 mod predictor;
+mod scorer;
 mod scores;
+mod turns;
 pub mod xgboost;
 
 pub use predictor::Embedded;
+pub use scorer::{EmbeddedForward, Scorer};

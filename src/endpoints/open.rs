@@ -1,0 +1,229 @@
+//! A setup → an endpoint: model loaded, baseline read, everything checked against each other before it serves.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::setup::{BaselineSource, ExplainerSetup, FeatureType, ModelSource, Setup};
+use super::stamp::{ModelIdentity, Stamped};
+use super::{Endpoint, Explained, Service};
+use crate::explain::{Explainer, Settings, Shared, labels_fit};
+use crate::fetch::{FetchError, fetch, read_file};
+use crate::model::container::{Container, ContainerPredictor, ContainerSettings};
+use crate::model::embedded::{Embedded, EmbeddedForward, Scorer, xgboost};
+use crate::model::{ModelError, Predictor};
+use crate::records::{
+    AnswerLayout, CellError, Expression, ExpressionError, Filter, FilterError, Table, TableError, Template,
+    TemplateError,
+};
+use crate::shap::{DesignError, Estimator};
+
+/// Rows of a baseline; each one is evaluated with every coalition.
+const BASELINE_ROWS_MAX: usize = 10_000;
+
+/// What a setup may load.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadLimits {
+    pub model_bytes_max: u64,
+    pub baseline_bytes_max: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    ModelFile(FetchError),
+    #[error("{name}: {reason}")]
+    Model { name: String, reason: xgboost::XgboostError },
+    #[error(transparent)]
+    BaselineFile(FetchError),
+    #[error(transparent)]
+    BaselineTable(#[from] TableError),
+    #[error(transparent)]
+    BaselineCell(#[from] CellError),
+    #[error(transparent)]
+    Baseline(#[from] ModelError),
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    #[error(transparent)]
+    FeaturesAttribute(ExpressionError),
+    #[error(transparent)]
+    ProbabilityAttribute(AttributeError),
+    #[error(transparent)]
+    LabelAttribute(AttributeError),
+    #[error("{index} does not fit a model file: {MODEL_FILE_ANSWERS}")]
+    ProbabilityIndex { index: usize },
+    #[error("{index} does not fit a model file: {MODEL_FILE_ANSWERS}")]
+    LabelIndex { index: usize },
+    #[error(transparent)]
+    ContentTemplate(#[from] TemplateError),
+    #[error("{got} names for {expected} features")]
+    FeatureHeaders { got: usize, expected: usize },
+    #[error("{got} types for {expected} features")]
+    FeatureTypes { got: usize, expected: usize },
+    #[error("{got} names for {expected} outputs")]
+    LabelHeaders { got: usize, expected: usize },
+    #[error("text features are not supported by this version")]
+    Text,
+    #[error(transparent)]
+    Samples(#[from] DesignError),
+}
+
+/// What says where the scores of an answer are.
+#[derive(Debug, thiserror::Error)]
+pub enum AttributeError {
+    #[error(transparent)]
+    Expression(#[from] ExpressionError),
+    #[error("{0:?} does not fit a model file: {MODEL_FILE_ANSWERS}")]
+    ModelFile(String),
+}
+
+const MODEL_FILE_ANSWERS: &str =
+    "it answers with all scores of a record in a line, or with {\"score\": ...}, and no labels";
+
+impl Setup {
+    /// Loads model and baseline and checks all parts against each other.
+    pub async fn open(self, shared: &Arc<Shared>, limits: LoadLimits) -> Result<Endpoint, SetupError> {
+        let Self { name, model, explainer } = self;
+        let service = match explainer {
+            Some(explainer) => {
+                Service::Explain(Arc::new(open_explained(&model, explainer, shared, limits).await?))
+            }
+            None => Service::Forward(match &model {
+                ModelSource::Container(url) => Box::new(Container::new(url)),
+                file => {
+                    let (scorer, _) = load(file, limits)?;
+                    Box::new(EmbeddedForward::new(scorer, shared.limits.records_max))
+                }
+            }),
+        };
+        Ok(Endpoint { name, service })
+    }
+}
+
+async fn open_explained(
+    model: &ModelSource,
+    setup: ExplainerSetup,
+    shared: &Arc<Shared>,
+    limits: LoadLimits,
+) -> Result<Explained, SetupError> {
+    let features = compiled(setup.features_attribute.as_deref()).map_err(SetupError::FeaturesAttribute)?;
+    let bytes = baseline_bytes(&setup.baseline.source, limits).await?;
+    let baseline = Table::read(&bytes, setup.baseline.format, features.as_ref(), BASELINE_ROWS_MAX)?;
+    let n_features = baseline.n_columns();
+    check_types(&setup, &baseline)?;
+    let stamp = |model| {
+        let (config, seed, kernel) = (&setup.config, setup.seed, setup.kernel);
+        Stamped { model, baseline: &bytes, config, seed, kernel, estimator: Estimator::KernelShap }.stamp()
+    };
+    let (predictor, stamp): (Arc<dyn Predictor>, String) = match model {
+        ModelSource::Container(url) => {
+            let stamp = stamp(ModelIdentity::Container(url));
+            (Arc::new(ContainerPredictor::new(Container::new(url), container_settings(&setup, baseline)?)), stamp)
+        }
+        file => {
+            let (scorer, bytes) = load(file, limits)?;
+            check_embedded(&setup, scorer.n_outputs())?;
+            let stamp = stamp(ModelIdentity::Bytes(&bytes));
+            (Arc::new(Embedded::new(scorer, baseline.numbers()?.clone(), setup.link)?), stamp)
+        }
+    };
+    check_headers(&setup, n_features)?;
+    let settings = Settings {
+        kernel: setup.kernel,
+        number_of_samples: setup.number_of_samples,
+        seed: setup.seed,
+        filter: setup.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new),
+        features: features.map(Arc::new),
+        label_headers: setup.label_headers,
+    };
+    let explainer = Explainer::new(predictor, n_features, settings, Arc::clone(shared))?;
+    Ok(Explained { explainer, feature_headers: setup.feature_headers, stamp, config: setup.config })
+}
+
+fn compiled(expression: Option<&str>) -> Result<Option<Expression>, ExpressionError> {
+    expression.map(Expression::compile).transpose()
+}
+
+async fn baseline_bytes(source: &BaselineSource, limits: LoadLimits) -> Result<Cow<'_, [u8]>, SetupError> {
+    match source {
+        BaselineSource::Inline(text) => Ok(Cow::Borrowed(text.as_bytes())),
+        BaselineSource::Location(location) => {
+            let bytes = fetch(location, limits.baseline_bytes_max).await;
+            bytes.map(Cow::Owned).map_err(SetupError::BaselineFile)
+        }
+    }
+}
+
+/// Types fit the columns, and nothing is text.
+fn check_types(setup: &ExplainerSetup, baseline: &Table) -> Result<(), SetupError> {
+    let expected = baseline.n_columns();
+    let has_text = match &setup.feature_types {
+        Some(types) if types.len() != expected => {
+            return Err(SetupError::FeatureTypes { got: types.len(), expected });
+        }
+        Some(types) => types.contains(&FeatureType::Text),
+        None => setup.text.is_some() && baseline.numbers().is_err(),
+    };
+    if has_text { Err(SetupError::Text) } else { Ok(()) }
+}
+
+fn check_headers(setup: &ExplainerSetup, expected: usize) -> Result<(), SetupError> {
+    match setup.feature_headers.as_ref().map(Vec::len) {
+        Some(got) if got != expected => Err(SetupError::FeatureHeaders { got, expected }),
+        _ => Ok(()),
+    }
+}
+
+fn container_settings(setup: &ExplainerSetup, baseline: Table) -> Result<ContainerSettings, SetupError> {
+    let layout = AnswerLayout {
+        probability_index: setup.probability_index,
+        label_index: setup.label_index,
+        probability_attribute: compiled(setup.probability_attribute.as_deref())
+            .map_err(|error| SetupError::ProbabilityAttribute(error.into()))?,
+        label_attribute: compiled(setup.label_attribute.as_deref())
+            .map_err(|error| SetupError::LabelAttribute(error.into()))?,
+    };
+    // Records that are bare arrays need no words around them.
+    let bare = setup.features_attribute.is_none().then_some("$features");
+    let template = setup.content_template.as_deref().or(bare).map(Template::compile).transpose()?;
+    Ok(ContainerSettings {
+        baseline,
+        link: setup.link,
+        layout,
+        template,
+        max_record_count: setup.max_record_count,
+        max_payload_bytes: setup.max_payload_bytes,
+    })
+}
+
+/// What says how answers are read must fit the answers of a model file: one line of scores, or `{"score": ...}`.
+fn check_embedded(setup: &ExplainerSetup, n_outputs: usize) -> Result<(), SetupError> {
+    if let Some(got) = setup.label_headers.as_ref().map(Vec::len).filter(|&got| !labels_fit(got, n_outputs)) {
+        return Err(SetupError::LabelHeaders { got, expected: n_outputs });
+    }
+    let does_not_fit = |text: &String| AttributeError::ModelFile(text.clone());
+    match setup {
+        ExplainerSetup { probability_index: Some(index), .. } if *index > 0 || n_outputs > 1 => {
+            Err(SetupError::ProbabilityIndex { index: *index })
+        }
+        ExplainerSetup { label_index: Some(index), .. } => Err(SetupError::LabelIndex { index: *index }),
+        ExplainerSetup { probability_attribute: Some(text), .. } if text.trim() != "score" => {
+            Err(SetupError::ProbabilityAttribute(does_not_fit(text)))
+        }
+        ExplainerSetup { label_attribute: Some(text), .. } => Err(SetupError::LabelAttribute(does_not_fit(text))),
+        _ => Ok(()),
+    }
+}
+
+/// The model of a file, and the file's bytes.
+fn load(model: &ModelSource, limits: LoadLimits) -> Result<(Scorer, Cow<'static, [u8]>), SetupError> {
+    let (name, bytes) = match model {
+        ModelSource::File(path) => {
+            let bytes = read_file(path, limits.model_bytes_max).map_err(SetupError::ModelFile)?;
+            (path.display().to_string(), Cow::Owned(bytes))
+        }
+        ModelSource::Bundled(bytes) => ("the bundled model".to_owned(), Cow::Borrowed(*bytes)),
+        ModelSource::Container(_) => panic!("a container is no file. This is a bug."),
+    };
+    let trees = xgboost::load(&bytes).map_err(|reason| SetupError::Model { name, reason })?;
+    Ok((Scorer::new(trees), bytes))
+}

@@ -1,0 +1,108 @@
+//! Path and headers of InvokeEndpoint → which endpoint is asked, and how. Nothing of the body is read here.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+
+use super::App;
+use crate::aws::error::{InvokeError, Origin};
+use crate::aws::fault::Faults;
+use crate::aws::headers;
+use crate::endpoints::{Endpoint, Service};
+use crate::records::Format;
+
+/// What a request says besides its body.
+pub(super) struct Head {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) content_type: String,
+    /// Of the records, where the endpoint explains.
+    pub(super) format: Option<Format>,
+    pub(super) accept: Option<String>,
+    pub(super) custom_attributes: Option<String>,
+    /// EnableExplanations, without the blanks around it.
+    pub(super) filter: Option<String>,
+}
+
+impl Head {
+    pub(super) fn read(
+        app: &App,
+        origin: &Origin,
+        name: Option<&str>,
+        fields: &HeaderMap,
+    ) -> Result<Self, InvokeError> {
+        let name = name.ok_or_else(|| InvokeError::BadHeader("EndpointName is not UTF-8.".to_owned()))?;
+        let endpoint = app.registry.get(name).ok_or_else(|| InvokeError::UnknownEndpoint {
+            name: name.to_owned(),
+            account_id: origin.account_id.to_owned(),
+        })?;
+        check_limits(fields)?;
+        check_target(endpoint, fields)?;
+        check_encoding(fields)?;
+        let text = |name: &str| text(fields, name).map(str::to_owned);
+        let content_type = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        let filter = text(headers::ENABLE_EXPLANATIONS);
+        let format = match &endpoint.service {
+            Service::Explain(_) => Some(format(&content_type)?),
+            Service::Forward(_) if filter.is_some() => {
+                return Err(InvokeError::NoExplainer(endpoint.name.clone()));
+            }
+            Service::Forward(_) => None,
+        };
+        Ok(Self {
+            endpoint: Arc::clone(endpoint),
+            content_type,
+            format,
+            accept: text(header::ACCEPT.as_str()),
+            custom_attributes: text(headers::CUSTOM_ATTRIBUTES),
+            filter,
+        })
+    }
+}
+
+/// Records that are explained come in two formats.
+fn format(content_type: &str) -> Result<Format, InvokeError> {
+    Format::from_mime(content_type).ok_or_else(|| match content_type {
+        "" => InvokeError::NoContentType,
+        other => InvokeError::ContentType(other.to_owned()),
+    })
+}
+
+/// All headers that break a limit of the service model, in one refusal.
+fn check_limits(fields: &HeaderMap) -> Result<(), InvokeError> {
+    let mut faults = Faults::default();
+    for limit in &headers::LIMITS {
+        let values = fields.get_all(limit.header).iter().map(HeaderValue::as_bytes);
+        limit.check(&values.collect::<Vec<&[u8]>>(), &mut faults);
+    }
+    if faults.is_empty() { Ok(()) } else { Err(InvokeError::BadHeader(faults.to_string())) }
+}
+
+/// An endpoint here is one model in one variant.
+fn check_target(endpoint: &Endpoint, fields: &HeaderMap) -> Result<(), InvokeError> {
+    if fields.contains_key(headers::TARGET_MODEL) {
+        return Err(InvokeError::NotMultiModel(endpoint.name.clone()));
+    }
+    if let Some(name) = headers::REFUSED.into_iter().find(|name| fields.contains_key(*name)) {
+        return Err(InvokeError::BadHeader(format!("The header {name} is not supported by this endpoint.")));
+    }
+    match text(fields, headers::TARGET_VARIANT) {
+        Some(variant) if variant != headers::VARIANT => {
+            let known = headers::VARIANT;
+            Err(InvokeError::BadHeader(format!("Variant {variant} does not exist; this endpoint has {known}.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_encoding(fields: &HeaderMap) -> Result<(), InvokeError> {
+    let encoding = fields.get(header::CONTENT_ENCODING).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    match encoding.filter(|encoding| encoding != "identity") {
+        Some(encoding) => Err(InvokeError::ContentEncoding(encoding.into_owned())),
+        None => Ok(()),
+    }
+}
+
+/// A header whose limits have been checked, without the blanks around it.
+fn text<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    fields.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).map(str::trim)
+}

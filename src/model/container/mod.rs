@@ -1,0 +1,8 @@
+//! A model in a container of its own: `POST /invocations`, one request after the other.
+
+mod client;
+mod predictor;
+mod rows;
+
+pub use client::{Container, ContainerError};
+pub use predictor::{ContainerPredictor, ContainerSettings};

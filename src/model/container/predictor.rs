@@ -1,0 +1,221 @@
+//! A container behind the `Predictor` seam: the client's payload goes as it came, then the synthetic records of its
+//! games in batches, one request after the other.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use ndarray::{Array2, ArrayView1, Axis};
+
+use super::client::Container;
+use super::rows::{self, BatchLimits, Cells, RowFormat};
+use crate::model::{Answer, Call, Game, LinkedValue, Message, ModelError, Predictions, Predictor, Reply, Values};
+use crate::offload::offload;
+use crate::records::{AnswerLayout, Format, Scores, Table, Template};
+use crate::shap::{Clipped, Link, score_logit};
+
+/// Records of one request where the endpoint says nothing of it.
+const ROWS_MAX_DEFAULT: usize = 1000;
+
+/// What an endpoint says about its container.
+pub struct ContainerSettings {
+    pub baseline: Table,
+    pub link: Link,
+    pub layout: AnswerLayout,
+    /// How a record in JSON Lines is written.
+    pub template: Option<Template>,
+    pub max_record_count: Option<usize>,
+    pub max_payload_bytes: usize,
+}
+
+/// A container with its baseline and link.
+pub struct ContainerPredictor {
+    container: Container,
+    layout: Arc<AnswerLayout>,
+    baseline: Table,
+    /// The baseline rows in CSV and in JSON.
+    baseline_cells: [Arc<[Cells]>; 2],
+    link: Link,
+    template: Option<Template>,
+    limits: BatchLimits,
+}
+
+impl ContainerPredictor {
+    pub fn new(container: Container, settings: ContainerSettings) -> Self {
+        let ContainerSettings { baseline, link, layout, template, max_record_count, max_payload_bytes } = settings;
+        Self {
+            container,
+            layout: Arc::new(layout),
+            baseline_cells: [Format::Csv, Format::JsonLines].map(|format| Cells::of_records(&baseline, format)),
+            baseline,
+            link,
+            template,
+            limits: BatchLimits {
+                rows_max: max_record_count.unwrap_or(ROWS_MAX_DEFAULT),
+                bytes_max: max_payload_bytes,
+            },
+        }
+    }
+
+    async fn predictions(&self, call: &Call) -> Result<Predictions, ModelError> {
+        let (n_columns, expected) = (call.records.n_columns(), self.baseline.n_columns());
+        if n_columns != expected {
+            return Err(ModelError::Width { record: 1, n_columns, expected });
+        }
+        let reply = self.container.invoke(call.message.clone()).await?;
+        let custom_attributes = reply.custom_attributes.clone();
+        let (layout, link, n_records) = (Arc::clone(&self.layout), self.link, call.records.n_records());
+        offload(move |_| {
+            let Read { text, content_type, format, scores } = read(&layout, reply, n_records)?;
+            let (values, clipped) = linked(link, scores.scores);
+            let labels = scores.labels;
+            Ok(Predictions { text, content_type, format, values, labels, custom_attributes, clipped })
+        })
+        .await
+    }
+
+    /// Sums over the baseline rows of the scores of some rows, `[n_sums × n_outputs]`, asked batch by batch.
+    async fn sums(
+        &self,
+        call: &Call,
+        rows: impl Iterator<Item = Vec<u8>> + Send + 'static,
+        n_outputs: usize,
+    ) -> Result<Sums, ModelError> {
+        let mut rows = rows.peekable();
+        let mut sums = Sums { n_rows_each: self.baseline.n_records(), n_rows: 0, sums: Vec::new(), n_outputs };
+        let limits = self.limits;
+        loop {
+            let (rest, batch) = offload(move |_| {
+                let batch = rows::next_batch(&mut rows, limits);
+                (rows, batch)
+            })
+            .await;
+            rows = rest;
+            let Some(batch) = batch? else { return Ok(sums) };
+            let reply =
+                self.container.invoke(Message { payload: Bytes::from(batch.body), ..call.message.clone() });
+            let (reply, layout) = (reply.await?, Arc::clone(&self.layout));
+            sums = offload(move |_| {
+                sums.add(&read(&layout, reply, batch.n_rows)?.scores.scores)?;
+                Ok::<Sums, ModelError>(sums)
+            })
+            .await?;
+        }
+    }
+
+    fn row_format(&self, call: &Call) -> Result<(RowFormat, Arc<[Cells]>), ModelError> {
+        let format = call.records.format();
+        let [csv, json] = &self.baseline_cells;
+        let baseline = if format == Format::Csv { csv } else { json };
+        Ok((RowFormat::new(format, self.template.as_ref())?, Arc::clone(baseline)))
+    }
+
+    async fn value_of_nobody(&self, call: &Call, n_outputs: usize) -> Result<LinkedValue, ModelError> {
+        let (format, baseline) = self.row_format(call)?;
+        let sums = self.sums(call, rows::of_nobody(baseline, format), n_outputs).await?;
+        let (values, clipped) = linked(self.link, sums.means());
+        Ok(LinkedValue { value: values.into_raw_vec_and_offset().0, clipped })
+    }
+
+    async fn values_of(&self, call: &Arc<Call>, games: Vec<Game>, n_outputs: usize) -> Result<Values, ModelError> {
+        let (format, baseline) = self.row_format(call)?;
+        let games: Arc<[Game]> = games.into();
+        let rows = rows::of_games(Arc::clone(call), Arc::clone(&games), baseline, format);
+        let (values, clipped) = linked(self.link, self.sums(call, rows, n_outputs).await?.means());
+        Ok(Values { of_games: by_game(&games, &values), clipped })
+    }
+}
+
+impl Predictor for ContainerPredictor {
+    fn predict<'a>(&'a self, call: &'a Arc<Call>) -> Answer<'a, Predictions> {
+        self.predictions(call).boxed()
+    }
+
+    fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError> {
+        let differs = |&column: &u32| {
+            let cell = call.records.cell(record_idx, column as usize);
+            (0..self.baseline.n_records())
+                .any(|row_idx| !cell.equals(self.baseline.cell(row_idx, column as usize)))
+        };
+        Ok((0..call.records.n_columns() as u32).filter(differs).collect())
+    }
+
+    fn null_value<'a>(&'a self, call: &'a Arc<Call>, n_outputs: usize) -> Answer<'a, LinkedValue> {
+        self.value_of_nobody(call, n_outputs).boxed()
+    }
+
+    fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, n_outputs: usize) -> Answer<'a, Values> {
+        self.values_of(call, games, n_outputs).boxed()
+    }
+}
+
+/// An answer that has been read.
+struct Read {
+    text: String,
+    content_type: String,
+    format: Format,
+    scores: Scores,
+}
+
+/// The answer's own content type decides how it is read.
+fn read(layout: &AnswerLayout, reply: Reply, n_records: usize) -> Result<Read, ModelError> {
+    let content_type = reply.content_type.unwrap_or_default();
+    let Some(format) = Format::from_mime(&content_type) else { return Err(ModelError::AnswerType(content_type)) };
+    let text = String::from_utf8(reply.body.into()).map_err(|_| ModelError::AnswerText)?;
+    let scores = layout.read(&text, format, n_records)?;
+    Ok(Read { text, content_type, format, scores })
+}
+
+fn linked(link: Link, mut scores: Array2<f64>) -> (Array2<f64>, Clipped) {
+    let mut clipped = 0;
+    if link == Link::Logit {
+        scores.mapv_inplace(|score| score_logit(score, &mut clipped));
+    }
+    (scores, clipped)
+}
+
+/// Scores of neighbouring rows, added up.
+struct Sums {
+    n_rows_each: usize,
+    n_rows: usize,
+    /// Of the client's own records; at least one.
+    n_outputs: usize,
+    /// `[n_sums × n_outputs]`, row-major.
+    sums: Vec<f64>,
+}
+
+impl Sums {
+    fn add(&mut self, scores: &Array2<f64>) -> Result<(), ModelError> {
+        if scores.ncols() != self.n_outputs {
+            return Err(ModelError::Outputs { got: scores.ncols(), expected: self.n_outputs });
+        }
+        scores.rows().into_iter().for_each(|row| self.add_row(row));
+        Ok(())
+    }
+
+    fn add_row(&mut self, row: ArrayView1<f64>) {
+        if self.n_rows.is_multiple_of(self.n_rows_each) {
+            self.sums.resize(self.sums.len() + self.n_outputs, 0.0);
+        }
+        let start = self.sums.len() - self.n_outputs;
+        self.sums[start..].iter_mut().zip(row).for_each(|(sum, score)| *sum += score);
+        self.n_rows += 1;
+    }
+
+    /// `[n_sums × n_outputs]`.
+    fn means(self) -> Array2<f64> {
+        let sums = Array2::from_shape_vec((self.sums.len() / self.n_outputs, self.n_outputs), self.sums);
+        sums.expect("one sum for each output. This is a bug.") / self.n_rows_each as f64
+    }
+}
+
+/// Values one below the other → those of each game, `[2·n_pairs × n_outputs]`.
+fn by_game(games: &[Game], values: &Array2<f64>) -> Vec<Array2<f64>> {
+    let mut rest = values.view();
+    let mut of_game = |game: &Game| {
+        let (own, others) = rest.split_at(Axis(0), 2 * game.coalitions.n_pairs());
+        rest = others;
+        own.to_owned()
+    };
+    games.iter().map(&mut of_game).collect()
+}

@@ -1,0 +1,99 @@
+//! A form that scores records and words its answers; alone it is a model that answers messages without a game.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use ndarray::Array2;
+
+use super::answer::write_answer;
+use super::scores::to_scores;
+use super::turns::in_turns;
+use crate::form::TreeEnsemble;
+use crate::model::{Answer, Forward, Message, ModelError, Reply};
+use crate::offload::{Stop, offload};
+use crate::records::{Format, Table};
+
+/// Rows evaluated together: enough to keep a tree in cache, few enough to stay in it themselves.
+pub(super) const BLOCK_ROWS: usize = 64;
+
+pub struct Scorer {
+    pub(super) trees: TreeEnsemble,
+}
+
+impl Scorer {
+    pub fn new(trees: TreeEnsemble) -> Self {
+        Self { trees }
+    }
+
+    pub fn n_features(&self) -> usize {
+        self.trees.n_features
+    }
+
+    pub fn n_outputs(&self) -> usize {
+        self.trees.n_outputs
+    }
+
+    /// Margins of all records, `[n_records × n_outputs]`, row-major.
+    pub(super) fn margins(&self, records: &Table, stop: &Stop) -> Result<Vec<f32>, ModelError> {
+        let (expected, n_outputs) = (self.n_features(), self.n_outputs());
+        if records.n_columns() != expected {
+            return Err(ModelError::Width { record: 1, n_columns: records.n_columns(), expected });
+        }
+        let rows = records.numbers()?.as_standard_layout();
+        let rows = rows.as_slice().expect("standard layout is contiguous. This is a bug.");
+        let mut margins = vec![0.0; records.n_records() * n_outputs];
+        let blocks = margins.chunks_mut(BLOCK_ROWS * n_outputs).zip(rows.chunks(BLOCK_ROWS * expected));
+        let walks_per_block = BLOCK_ROWS * self.trees.roots.len();
+        in_turns(&mut blocks.collect::<Vec<_>>(), walks_per_block, stop, |(margins, rows)| {
+            self.trees.margins(rows, margins);
+            Ok(0)
+        })?;
+        Ok(margins)
+    }
+
+    /// The text of an answer; margins become scores.
+    pub(super) fn answer(&self, mut margins: Vec<f32>, format: Format) -> String {
+        let n_outputs = self.n_outputs();
+        margins.chunks_exact_mut(n_outputs).for_each(|row| to_scores(self.trees.transform, row));
+        let scores = Array2::from_shape_vec((margins.len() / n_outputs, n_outputs), margins);
+        write_answer(&scores.expect("one margin for each record and output. This is a bug."), format)
+    }
+}
+
+/// The first type the client accepts that can be written; CSV when it does not care.
+pub(super) fn accepted(message: &Message) -> Result<Format, ModelError> {
+    let Some(accept) = &message.accept else { return Ok(Format::Csv) };
+    let format = |choice: &str| match choice.split(';').next().unwrap_or_default().trim() {
+        "" | "*/*" | "text/*" => Some(Format::Csv),
+        _ => Format::from_mime(choice),
+    };
+    accept.split(',').find_map(format).ok_or_else(|| ModelError::Accept(accept.clone()))
+}
+
+/// A scorer that answers messages of some records at most.
+pub struct EmbeddedForward {
+    scorer: Arc<Scorer>,
+    records_max: usize,
+}
+
+impl EmbeddedForward {
+    pub fn new(scorer: Scorer, records_max: usize) -> Self {
+        Self { scorer: Arc::new(scorer), records_max }
+    }
+}
+
+impl Forward for EmbeddedForward {
+    fn forward(&self, message: Message) -> Answer<'_, Reply> {
+        let (scorer, records_max) = (Arc::clone(&self.scorer), self.records_max);
+        offload(move |stop| forward(&scorer, &message, records_max, stop)).boxed()
+    }
+}
+
+fn forward(scorer: &Scorer, message: &Message, records_max: usize, stop: &Stop) -> Result<Reply, ModelError> {
+    let not_supported = || ModelError::ContentType(message.content_type.clone());
+    let format = Format::from_mime(&message.content_type).ok_or_else(not_supported)?;
+    let accept = accepted(message)?;
+    let records = Table::read(&message.payload, format, None, records_max)?;
+    let text = scorer.answer(scorer.margins(&records, stop)?, accept);
+    Ok(Reply { body: text.into(), content_type: Some(accept.mime().to_owned()), custom_attributes: None })
+}

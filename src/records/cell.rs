@@ -1,0 +1,217 @@
+//! One cell → the same cell in either format, and whether two cells mean the same to a model that reads text.
+//! Knows nothing of records.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::{Format, spell};
+
+/// A cell as it is spelled: CSV between two commas, or a JSON value that is no array and no object.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell<'a> {
+    raw: &'a str,
+    format: Format,
+}
+
+impl<'a> Cell<'a> {
+    pub(super) fn new(raw: &'a str, format: Format) -> Self {
+        Self { raw, format }
+    }
+
+    pub fn raw(self) -> &'a str {
+        self.raw
+    }
+
+    /// What the cell says, quotes and escapes undone; `null` says nothing.
+    pub fn text(self) -> Cow<'a, str> {
+        match (self.quoted(), self.format) {
+            (Some(inner), Format::Csv) if inner.contains('"') => inner.replace("\"\"", "\"").into(),
+            (Some(inner), Format::JsonLines) if inner.contains('\\') => serde_json::from_str::<String>(self.raw)
+                .expect("a table's strings are JSON. This is a bug.")
+                .into(),
+            (Some(inner), _) => inner.into(),
+            (None, Format::JsonLines) if self.raw == "null" => "".into(),
+            (None, _) => self.raw.into(),
+        }
+    }
+
+    /// Appends the cell: as it is spelled in its own format, and in the other one so that it means the same.
+    pub fn write(self, target: Format, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.spelling(target).as_bytes());
+    }
+
+    /// Two CSV cells that say the same; two JSON values of one kind that do; a CSV cell counts as the JSON value that
+    /// it would be written as.
+    pub fn equals(self, other: Cell) -> bool {
+        if (self.format, other.format) == (Format::Csv, Format::Csv) {
+            return self.unblanked() == other.unblanked();
+        }
+        let (ours, theirs) = (self.spelling(Format::JsonLines), other.spelling(Format::JsonLines));
+        let (ours, theirs) = (Cell::new(&ours, Format::JsonLines), Cell::new(&theirs, Format::JsonLines));
+        ours.quoted().is_some() == theirs.quoted().is_some()
+            && (ours.raw == theirs.raw || ours.quoted().is_some() && ours.text() == theirs.text())
+    }
+
+    /// What stands between the quotes, if the cell begins with one.
+    fn quoted(self) -> Option<&'a str> {
+        self.raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
+    }
+
+    /// The text; blanks around an unquoted CSV cell are no part of it.
+    fn unblanked(self) -> Cow<'a, str> {
+        match self.quoted() {
+            Some(_) => self.text(),
+            None => self.raw.trim_matches(BLANKS).into(),
+        }
+    }
+
+    fn spelling(self, target: Format) -> Cow<'a, str> {
+        match (self.format, target) {
+            (Format::Csv, Format::JsonLines) if self.quoted().is_some() => json_string(&self.text()).into(),
+            (Format::Csv, Format::JsonLines) => json_value(self.raw.trim_matches(BLANKS)),
+            (Format::JsonLines, Format::Csv) if self.quoted().is_some() => csv_text(self.text()),
+            (Format::JsonLines, Format::Csv) => self.text(),
+            (Format::Csv, Format::Csv) | (Format::JsonLines, Format::JsonLines) => self.raw.into(),
+        }
+    }
+}
+
+/// Appends a text as one cell; in CSV it is quoted only where it needs to be.
+pub fn write_text(text: &str, target: Format, out: &mut Vec<u8>) {
+    match target {
+        Format::Csv => out.extend_from_slice(csv_text(text.into()).as_bytes()),
+        Format::JsonLines => out.extend_from_slice(json_string(text).as_bytes()),
+    }
+}
+
+const BLANKS: [char; 2] = [' ', '\t'];
+
+fn csv_text(text: Cow<str>) -> Cow<str> {
+    let has_edge = text.is_empty() || text.starts_with(BLANKS) || text.ends_with(BLANKS);
+    if has_edge || text.contains([',', '"', '\r', '\n']) {
+        return format!("\"{}\"", text.replace('"', "\"\"")).into();
+    }
+    text
+}
+
+/// The JSON value that an unquoted CSV cell stands for.
+fn json_value(text: &str) -> Cow<'_, str> {
+    if text.is_empty() {
+        return "null".into();
+    }
+    // serde_json reads exactly the numbers of JSON that are finite float64.
+    if serde_json::from_str::<f64>(text).is_ok() {
+        return text.into();
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && !has_leading_zero(text) => spell(number).into(),
+        _ => json_string(text).into(),
+    }
+}
+
+/// `007` is a code, not a number: as a number it would lose its zeros.
+fn has_leading_zero(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']).as_bytes();
+    matches!(digits, [b'0', b'0'..=b'9', ..])
+}
+
+fn json_string(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Format::{Csv, JsonLines};
+
+    fn written(raw: &str, format: Format, target: Format) -> String {
+        let mut out = Vec::new();
+        Cell::new(raw, format).write(target, &mut out);
+        String::from_utf8(out).expect("is text")
+    }
+
+    #[test]
+    fn own_format_is_copied() {
+        for raw in ["\"a \"\"b\"\"\"", " 1.50 ", "", "007", "\"\""] {
+            assert_eq!(written(raw, Csv, Csv), raw);
+        }
+        for raw in ["\"\\u00e9\\/\"", "1e5", "null", "true"] {
+            assert_eq!(written(raw, JsonLines, JsonLines), raw);
+        }
+    }
+
+    #[test]
+    fn csv_becomes_json() {
+        for (csv, json) in [
+            ("1.50", "1.50"),
+            (" 1e5\t", "1e5"),
+            ("-0", "-0"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            ("+5", "5.0"),
+            (".5", "0.5"),
+            ("-1.", "-1.0"),
+            ("", "null"),
+            ("  ", "null"),
+            ("007", "\"007\""),
+            ("-007", "\"-007\""),
+            ("1e999", "\"1e999\""),
+            ("nan", "\"nan\""),
+            ("inf", "\"inf\""),
+            ("null", "\"null\""),
+            ("true", "\"true\""),
+            ("red car", "\"red car\""),
+            ("a\"b", "\"a\\\"b\""),
+            ("\"5\"", "\"5\""),
+            ("\"\"", "\"\""),
+            ("\" a\"\",\n\"", "\" a\\\",\\n\""),
+        ] {
+            assert_eq!(written(csv, Csv, JsonLines), json, "{csv:?}");
+        }
+    }
+
+    #[test]
+    fn json_becomes_csv() {
+        for (json, csv) in [
+            ("1e5", "1e5"),
+            ("1.50", "1.50"),
+            ("null", ""),
+            ("true", "true"),
+            ("\"red\"", "red"),
+            ("\"5\"", "5"),
+            ("\"r\\u00e9d\"", "réd"),
+            ("\"\"", "\"\""),
+            ("\" a\"", "\" a\""),
+            ("\"a\\t\"", "\"a\t\""),
+            ("\"a,b\"", "\"a,b\""),
+            ("\"a\\\"b\"", "\"a\"\"b\""),
+            ("\"a\\nb\"", "\"a\nb\""),
+        ] {
+            assert_eq!(written(json, JsonLines, Csv), csv, "{json:?}");
+        }
+    }
+
+    #[test]
+    fn cells_are_equal_when_they_say_the_same() {
+        for (left, right, are_equal) in [
+            ((" 5", Csv), ("5", Csv), true),
+            (("5", Csv), ("\"5\"", Csv), true),
+            (("\" 5\"", Csv), (" 5", Csv), false),
+            (("5", Csv), ("5.0", Csv), false),
+            (("\"a\"\"\"", Csv), ("a\"", Csv), true),
+            (("\"\\u0061\"", JsonLines), ("\"a\"", JsonLines), true),
+            (("\"5\"", JsonLines), ("5", JsonLines), false),
+            (("5", JsonLines), ("5.0", JsonLines), false),
+            (("null", JsonLines), ("\"\"", JsonLines), false),
+            ((" 5 ", Csv), ("5", JsonLines), true),
+            (("5", Csv), ("\"5\"", JsonLines), false),
+            (("\"5\"", Csv), ("\"5\"", JsonLines), true),
+            (("red", Csv), ("\"r\\u0065d\"", JsonLines), true),
+            (("", Csv), ("null", JsonLines), true),
+        ] {
+            let cell = |(raw, format)| Cell::new(raw, format);
+            assert_eq!(cell(left).equals(cell(right)), are_equal, "{left:?} {right:?}");
+            assert_eq!(cell(right).equals(cell(left)), are_equal, "{right:?} {left:?}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Answers that the hosted service gave, as public notebooks printed them: our writer gives the same bytes.
+
+use std::fs;
+use std::path::Path;
+
+use explaind::aws::document::{Attributions, Document, Feature, Predictions, Unit};
+use explaind::endpoints::FeatureType;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Bodies for which the service's content-length was printed.
+const MEASURED: usize = 7;
+
+#[derive(Deserialize)]
+struct Notebook {
+    source: String,
+    answers: Vec<Answer>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    cell: u32,
+    /// In bytes.
+    content_length: Option<usize>,
+    body: Value,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    version: String,
+    predictions: BodyPredictions,
+    label_headers: Option<Vec<String>>,
+    explanations: BodyExplanations,
+}
+
+#[derive(Deserialize)]
+struct BodyPredictions {
+    content_type: String,
+    data: String,
+}
+
+#[derive(Deserialize)]
+struct BodyExplanations {
+    kernel_shap: Option<Vec<Option<Vec<BodyFeature>>>>,
+}
+
+#[derive(Deserialize)]
+struct BodyFeature {
+    attributions: Vec<BodyAttribution>,
+    feature_header: Option<String>,
+    feature_type: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct BodyAttribution {
+    attribution: Vec<f64>,
+    description: Option<BodyDescription>,
+}
+
+#[derive(Deserialize)]
+struct BodyDescription {
+    partial_text: String,
+    start_idx: usize,
+}
+
+fn document(body: &Body) -> Document<'_> {
+    let records = body.explanations.kernel_shap.as_ref();
+    Document {
+        version: &body.version,
+        predictions: Predictions { content_type: &body.predictions.content_type, data: &body.predictions.data },
+        label_headers: body.label_headers.as_deref(),
+        kernel_shap: records.map(|records| records.iter().map(record).collect()),
+    }
+}
+
+fn record(features: &Option<Vec<BodyFeature>>) -> Option<Vec<Feature<'_>>> {
+    Some(features.as_ref()?.iter().map(feature).collect())
+}
+
+fn feature(feature: &BodyFeature) -> Feature<'_> {
+    Feature {
+        attributions: attributions(&feature.attributions),
+        feature_header: feature.feature_header.as_deref(),
+        feature_type: feature.feature_type.as_deref().map(|name| match name {
+            "numerical" => FeatureType::Numerical,
+            "categorical" => FeatureType::Categorical,
+            "text" => FeatureType::Text,
+            _ => panic!("{name} is no type of a feature"),
+        }),
+    }
+}
+
+fn attributions(items: &[BodyAttribution]) -> Attributions<'_> {
+    match items {
+        [BodyAttribution { attribution, description: None }] => Attributions::Whole(attribution),
+        units => Attributions::Units(units.iter().map(unit).collect()),
+    }
+}
+
+fn unit(item: &BodyAttribution) -> Unit<'_> {
+    let BodyDescription { partial_text, start_idx } = item.description.as_ref().expect("units are described");
+    Unit { attribution: &item.attribution, partial_text, start_idx: *start_idx }
+}
+
+#[test]
+fn recorded_answers_are_written_byte_for_byte() {
+    let mut n_measured = 0;
+    for name in ["tabular", "text", "multi-model"] {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/recorded").join(name).with_extension("json");
+        let text = fs::read_to_string(path).expect("the recording is there");
+        let notebook: Notebook = serde_json::from_str(&text).expect("a recording");
+        for Answer { cell, content_length, body } in notebook.answers {
+            let source = format!("{}, cell {cell}", notebook.source);
+            let parsed = Body::deserialize(&body).expect(&source);
+            let written = String::from_utf8(document(&parsed).to_json()).expect("is UTF-8");
+            assert_eq!(serde_json::from_str::<Value>(&written).expect("is JSON"), body, "{source}");
+            assert!(text.contains(&format!("\n{written}}}")), "{source}: {written}");
+            if let Some(content_length) = content_length {
+                assert_eq!(written.len(), content_length, "{source}");
+                n_measured += 1;
+            }
+        }
+    }
+    assert_eq!(n_measured, MEASURED);
+}
