@@ -3,12 +3,5 @@
 pub mod definition;
 pub mod document;
 pub mod error;
-mod explainer_config;
 pub mod fault;
 pub mod headers;
-mod json;
-mod location;
-mod members;
-mod pattern;
-mod primary_container;
-mod shape;

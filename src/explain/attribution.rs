@@ -14,6 +14,9 @@ use crate::model::Game;
 use crate::offload::offload;
 use crate::shap::{Matrix, Operator, Panels, attributions, differences, scaled, unscaled};
 
+/// How far a model's answers to equal rows may lie apart: batches of other sizes round otherwise.
+const UNSTABLE_RELATIVE: f64 = 1e-6;
+
 /// A game whose coalitions have their values.
 pub(super) struct Played {
     pub(super) game: Game,
@@ -22,6 +25,20 @@ pub(super) struct Played {
     pub(super) values: Array2<f64>,
     /// v(everybody) − v(nobody), `[n_outputs]`.
     pub(super) delta: Vec<f64>,
+}
+
+/// A record without players is the baseline itself; a model that answers otherwise cannot be explained.
+pub(super) fn check_stable(played: &Played, base_values: &[f64]) -> Result<(), ExplainError> {
+    let differs = |&(&delta, &base): &(&f64, &f64)| delta.abs() > UNSTABLE_RELATIVE * base.abs().max(1e-9);
+    let unstable = played.delta.iter().zip(base_values).find(differs).filter(|_| played.game.players.is_empty());
+    match unstable {
+        Some((&delta, &base_value)) => Err(ExplainError::Unstable {
+            record: played.game.record_idx + 1,
+            value: base_value + delta,
+            base_value,
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Attributions of some games, by one device.

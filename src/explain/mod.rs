@@ -3,6 +3,7 @@
 //! decode → predict → select → games → values → attribute; nothing flows back.
 
 mod attribution;
+mod error;
 mod plan;
 mod report;
 
@@ -12,21 +13,20 @@ use std::sync::Arc;
 use ndarray::Array2;
 use tokio::sync::Semaphore;
 
-use crate::compute::{Attributor, AttributorClosed};
+use crate::compute::Attributor;
 use crate::config::Kernel;
-use crate::model::{Call, Game, LinkedValue, Message, ModelError, Predictions, Predictor};
+use crate::model::{Call, Game, LinkedValue, Predictions, Predictor};
 use crate::offload::offload;
-use crate::records::{AnswerError, Expression, Filter, FilterError, Format, Table, TableError, answer_records};
+use crate::records::{AnswerError, Expression, Filter, Format, Table, answer_records};
 use crate::shap::{Design, DesignError, DesignLimits, Operator, OperatorCache};
 use crate::telemetry;
 
-use attribution::Played;
+pub use crate::model::{Message, Reply};
+use attribution::{Played, check_stable};
+pub use error::ExplainError;
 use plan::{Plan, plan};
 use report::Clock;
 pub use report::{Report, Stage};
-
-/// How far a model's answers to equal rows may lie apart: batches of other sizes round otherwise.
-const UNSTABLE_RELATIVE: f64 = 1e-6;
 
 /// What all endpoints of a process share.
 pub struct Shared {
@@ -91,35 +91,6 @@ pub struct Explanation {
     pub base_values: Option<Vec<f64>>,
     pub label_headers: Option<Vec<String>>,
     pub report: Report,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum ExplainError {
-    #[error(transparent)]
-    Records(#[from] TableError),
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    #[error(transparent)]
-    Answer(#[from] AnswerError),
-    #[error(transparent)]
-    Filter(#[from] FilterError),
-    #[error("record {record}: {reason}")]
-    Design { record: usize, reason: DesignError },
-    #[error(
-        "{n_records} records with {n_features} features and {n_outputs} outputs give {got} attributions; \
-         the limit is {limit}"
-    )]
-    TooLarge { n_records: usize, n_features: usize, n_outputs: usize, got: usize, limit: usize },
-    #[error("{got} LabelHeaders for {expected} outputs of the model")]
-    Labels { got: usize, expected: usize },
-    #[error(
-        "the model answers {value} for record {record} and {base_value} for the baseline, though they are the same"
-    )]
-    Unstable { record: usize, value: f64, base_value: f64 },
-    #[error(transparent)]
-    Compute(#[from] AttributorClosed),
-    #[error("an attribution of record {record} is not finite. This is a bug.")]
-    NotFinite { record: usize },
 }
 
 impl Explainer {
@@ -291,20 +262,6 @@ struct Attributed {
 /// or by one for each class.
 pub fn labels_fit(n_labels: usize, n_outputs: usize) -> bool {
     n_labels == n_outputs || (n_outputs == 1 && n_labels == 2)
-}
-
-/// A record without players is the baseline itself; a model that answers otherwise cannot be explained.
-fn check_stable(played: &Played, base_values: &[f64]) -> Result<(), ExplainError> {
-    let differs = |&(&delta, &base): &(&f64, &f64)| delta.abs() > UNSTABLE_RELATIVE * base.abs().max(1e-9);
-    let unstable = played.delta.iter().zip(base_values).find(differs).filter(|_| played.game.players.is_empty());
-    match unstable {
-        Some((&delta, &base_value)) => Err(ExplainError::Unstable {
-            record: played.game.record_idx + 1,
-            value: base_value + delta,
-            base_value,
-        }),
-        None => Ok(()),
-    }
 }
 
 /// Indexes of the records that the filter selects; all without one. An answer of another length is refused.

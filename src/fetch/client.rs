@@ -1,9 +1,14 @@
 //! The HTTP client of all that the server asks of others, here and in model backends: rustls with ring, the system's
 //! roots (or SSL_CERT_FILE, SSL_CERT_DIR). It goes where its URL says and nowhere else: no redirects, cookies or proxies.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::{Client, ClientBuilder, redirect};
+use rustls::crypto::ring::default_provider;
+use rustls::{ClientConfig, RootCertStore};
 
 /// How long a client waits for its peer.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +22,7 @@ pub struct Waits {
 /// A client for http and https that keeps connections, each belonging to the runtime that opened it.
 pub fn client(waits: &Waits) -> Client {
     // Someone else's choice of a provider may stand.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = default_provider().install_default();
     let without_roots = |_| builder(waits).tls_certs_only([]).build();
     // A machine without roots can still speak http; its https fails at the handshake.
     builder(waits).build().or_else(without_roots).expect("settings that always fit. This is a bug.")
@@ -31,4 +36,22 @@ fn builder(waits: &Waits) -> ClientBuilder {
         .no_proxy()
         .connect_timeout(waits.connect)
         .read_timeout(waits.silence)
+}
+
+/// What opens connections, http and https, for a client that sends no header but those it is given.
+pub fn connector(connect: Duration) -> HttpsConnector<HttpConnector> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_connect_timeout(Some(connect));
+    http.set_nodelay(true);
+    let provider = Arc::new(default_provider());
+    let builder = HttpsConnectorBuilder::new().with_provider_and_platform_verifier(Arc::clone(&provider));
+    let without_roots = |_| HttpsConnectorBuilder::new().with_tls_config(tls_without_roots(provider));
+    builder.unwrap_or_else(without_roots).https_or_http().enable_http1().wrap_connector(http)
+}
+
+fn tls_without_roots(provider: Arc<rustls::crypto::CryptoProvider>) -> ClientConfig {
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.expect("ring knows the default protocol versions. This is a bug.");
+    builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
 }

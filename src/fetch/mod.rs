@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-pub use client::{Waits, client};
+pub use client::connector;
+use client::{Waits, client};
 pub use error::FetchError;
 use error::Reason;
 use location::Location;

@@ -10,8 +10,7 @@ use crate::aws::document::{Document, write_numbers};
 use crate::aws::error::{InvokeError, Origin};
 use crate::aws::headers;
 use crate::endpoints::Explained;
-use crate::explain::Explanation;
-use crate::model::Reply;
+use crate::explain::{Explanation, Reply};
 
 const JSON: &str = "application/json";
 

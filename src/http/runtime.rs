@@ -17,8 +17,7 @@ use super::head::Head;
 use super::{App, body, respond};
 use crate::aws::error::{InvokeError, Origin};
 use crate::endpoints::Service;
-use crate::explain::{Explanation, Request};
-use crate::model::Message;
+use crate::explain::{Explanation, Message, Request};
 use crate::offload::offload;
 use crate::telemetry;
 

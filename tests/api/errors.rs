@@ -91,6 +91,29 @@ async fn bad_headers() {
 }
 
 #[tokio::test]
+async fn headers_over_their_limits() {
+    let custom = "x-amzn-sagemaker-custom-attributes";
+    let target = "x-amzn-sagemaker-target-model";
+    let long = |name, n: usize| with(wine(), name, "x".repeat(n));
+    let mut twice = with(wine(), EXPRESSION, "`true`");
+    twice.headers_mut().append(EXPRESSION, "`false`".parse().expect("is a value"));
+    let text = refusals([
+        ("content type", long("content-type", 1025)),
+        ("accept", long("accept", 1025)),
+        ("custom attributes", long(custom, 1025)),
+        ("custom attributes that are not ASCII", with(wine(), custom, "é")),
+        ("inference id", long("x-amzn-sagemaker-inference-id", 65)),
+        ("empty inference id", with(wine(), "x-amzn-sagemaker-inference-id", "")),
+        ("prefix aware id", long("x-amzn-sagemaker-prefix-aware-id", 65)),
+        ("target variant", long("x-amzn-sagemaker-target-variant", 64)),
+        ("expressions", twice),
+        ("two at once", with(long(custom, 1025), target, "x".repeat(1025))),
+    ])
+    .await;
+    assert_snapshot!(text);
+}
+
+#[tokio::test]
 async fn unknown_addresses() {
     let by = |method: Method, mut request: Request<Full<Bytes>>| {
         *request.method_mut() = method;

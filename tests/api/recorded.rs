@@ -6,7 +6,10 @@ use std::path::Path;
 use explaind::aws::document::{Attributions, Document, Feature, Predictions, Unit};
 use explaind::endpoints::FeatureType;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::container::{StubContainer, baseline, typed};
+use crate::support::{TestApp, invoke, with};
 
 /// Bodies for which the service's content-length was printed.
 const MEASURED: usize = 7;
@@ -20,6 +23,7 @@ struct Notebook {
 #[derive(Deserialize)]
 struct Answer {
     cell: u32,
+    enable_explanations: Option<String>,
     /// In bytes.
     content_length: Option<usize>,
     body: Value,
@@ -102,15 +106,23 @@ fn unit(item: &BodyAttribution) -> Unit<'_> {
     Unit { attribution: &item.attribution, partial_text, start_idx: *start_idx }
 }
 
+struct Recording {
+    text: String,
+    notebook: Notebook,
+}
+
+fn recording(name: &str) -> Recording {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/recorded").join(name).with_extension("json");
+    let text = fs::read_to_string(path).expect("the recording is there");
+    let notebook = serde_json::from_str(&text).expect("a recording");
+    Recording { text, notebook }
+}
+
 #[test]
 fn recorded_answers_are_written_byte_for_byte() {
     let mut n_measured = 0;
-    for name in ["tabular", "text", "multi-model"] {
-        let path =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/recorded").join(name).with_extension("json");
-        let text = fs::read_to_string(path).expect("the recording is there");
-        let notebook: Notebook = serde_json::from_str(&text).expect("a recording");
-        for Answer { cell, content_length, body } in notebook.answers {
+    for Recording { text, notebook } in ["tabular", "text", "multi-model"].map(recording) {
+        for Answer { cell, content_length, body, .. } in notebook.answers {
             let source = format!("{}, cell {cell}", notebook.source);
             let parsed = Body::deserialize(&body).expect(&source);
             let written = String::from_utf8(document(&parsed).to_json()).expect("is UTF-8");
@@ -123,4 +135,54 @@ fn recorded_answers_are_written_byte_for_byte() {
         }
     }
     assert_eq!(n_measured, MEASURED);
+}
+
+#[tokio::test]
+async fn a_container_that_gives_the_recorded_scores_gets_a_document_of_the_recorded_shape() {
+    for Recording { notebook, .. } in ["tabular", "multi-model"].map(recording) {
+        let headers = headers(&notebook.answers[0].body);
+        for Answer { cell, enable_explanations, body, .. } in notebook.answers {
+            let answer = replay(&headers, enable_explanations, &body).await;
+            assert_eq!(shape(&answer.json()), shape(&body), "{}, cell {cell}", notebook.source);
+        }
+    }
+}
+
+/// FeatureHeaders of the recorded endpoint.
+fn headers(body: &Value) -> Vec<Value> {
+    let features = body["explanations"]["kernel_shap"][0].as_array().expect("the first answer is explained");
+    features.iter().map(|feature| feature["feature_header"].clone()).collect()
+}
+
+/// The recorded request again, to a container that answers it as recorded and synthetic records with one score.
+async fn replay(headers: &[Value], expression: Option<String>, body: &Value) -> crate::support::Answer {
+    let row = |cell: &str| vec![cell; headers.len()].join(",");
+    let (content_type, data) = (&body["predictions"]["content_type"], &body["predictions"]["data"]);
+    let (content_type, data) =
+        (content_type.as_str().expect("text").to_owned(), data.as_str().expect("text").to_owned());
+    let n_records = data.split([',', '\n']).filter(|score| !score.is_empty()).count();
+    let payload = vec![row("9"); n_records].join("\n");
+    let original = payload.clone();
+    let container = StubContainer::start(move |asked| {
+        let synthetic = || vec!["0.5"; asked.lines().len()].join("\n");
+        typed(&content_type, if asked.body == original { data.clone() } else { synthetic() })
+    })
+    .await;
+    let mut config = baseline(&row("0"));
+    config["InferenceConfig"] = json!({ "FeatureHeaders": headers });
+    let mut request = invoke("remote", payload);
+    if let Some(expression) = expression {
+        request = with(request, "x-amzn-sagemaker-enable-explanations", expression);
+    }
+    TestApp::defining(container.endpoint(config)).await.send(request).await
+}
+
+/// Everything but the attributions themselves.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Number(_) => json!(0),
+        Value::Array(items) => items.iter().map(shape).collect(),
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), shape(value))).collect(),
+        other => other.clone(),
+    }
 }

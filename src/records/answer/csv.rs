@@ -33,20 +33,27 @@ impl Rows {
         Ok(Self { table, is_one_line })
     }
 
+    fn n_fields(&self) -> usize {
+        if self.is_one_line { 1 } else { self.table.n_columns() }
+    }
+
     /// Records count from 1.
     fn row(&self, record: usize) -> Vec<Cow<'_, str>> {
-        if self.is_one_line {
-            return vec![self.table.cell(0, record - 1).text()];
-        }
-        (0..self.table.n_columns()).map(|column_idx| self.table.cell(record - 1, column_idx).text()).collect()
+        (0..self.n_fields()).map(|index| self.text(record, index)).collect()
     }
 
     fn field(&self, record: usize, index: usize) -> Result<Cow<'_, str>, AnswerError> {
-        let n_fields = self.table.n_columns();
-        if index >= n_fields {
-            return Err(AnswerError::Index { record, index, n_fields });
+        let n_fields = self.n_fields();
+        if index < n_fields {
+            Ok(self.text(record, index))
+        } else {
+            Err(AnswerError::Index { record, index, n_fields })
         }
-        Ok(self.table.cell(record - 1, index).text())
+    }
+
+    fn text(&self, record: usize, index: usize) -> Cow<'_, str> {
+        let (line, column) = if self.is_one_line { (0, record - 1) } else { (record - 1, index) };
+        self.table.cell(line, column).text()
     }
 }
 

@@ -1,13 +1,20 @@
 //! endpoint.json, in the words of CreateModel and CreateEndpointConfig → the setup of an endpoint.
 
+mod explainer_config;
+mod json;
+mod location;
+mod members;
+mod pattern;
+mod primary_container;
+mod shape;
+
 use std::path::Path;
 
 use super::fault::Faults;
-use super::members::{self, Members};
-use super::shape::Text;
-use super::{explainer_config, json, pattern, primary_container};
 use crate::config::Kernel;
 use crate::endpoints::{Setup, SetupError};
+use members::Members;
+use shape::Text;
 
 const ENDPOINT_NAME: Text = Text { chars: 0..=63, pattern: pattern::ENDPOINT_NAME };
 

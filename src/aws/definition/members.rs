@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::fault::{Faults, shown};
 use super::shape::{Member, Shape};
+use crate::aws::fault::{Faults, shown};
 
 /// One structure of a definition. Each member is taken by its name; what nobody took is a fault.
 pub struct Members<'a> {

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Number, Value};
 
-use super::fault::Faults;
 use super::pattern::Pattern;
+use crate::aws::fault::Faults;
 
 pub trait Shape {
     type Read;

@@ -72,8 +72,8 @@ fn is_port(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fault::Faults;
     use super::*;
+    use crate::aws::fault::Faults;
 
     #[test]
     fn local_paths_are_relative_to_the_definition() {

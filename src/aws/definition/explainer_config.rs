@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use super::headers::EXPRESSION_CHARS_MAX;
 use super::location::local_path;
 use super::members::Members;
 use super::pattern;
 use super::shape::{Boolean, Choice, Integer, List, Text, Word, one_of};
+use crate::aws::headers::EXPRESSION_CHARS_MAX;
 use crate::config::Kernel;
 use crate::endpoints::{Baseline, BaselineSource, ExplainerSetup, FeatureType, Granularity, TextSetup};
 use crate::records::Format;

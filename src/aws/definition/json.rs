@@ -5,7 +5,7 @@ use std::fmt::{self, Formatter};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::fault::shown;
+use crate::aws::fault::shown;
 
 /// Line and column are in the error.
 pub fn read_object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
