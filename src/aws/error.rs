@@ -80,6 +80,9 @@ impl InvokeError {
 
     /// The text of caller or model may hold values of records, which stay out of the log.
     pub fn holds_record_values(&self) -> bool {
+        if let Some(error) = self.container_error() {
+            return matches!(error, ContainerError::Refused { .. });
+        }
         matches!(
             self,
             Self::Model(_)

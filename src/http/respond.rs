@@ -46,11 +46,10 @@ pub(super) fn reply(reply: Reply, id: &str) -> Response {
     respond(StatusCode::OK, reply.content_type.as_deref(), fields, reply.body.into())
 }
 
-/// What every good answer has.
+/// The request's ID, and what the container has to say.
 fn own_fields(id: &str, custom_attributes: Option<String>) -> Vec<(&'static str, String)> {
-    let variant = (headers::INVOKED_PRODUCTION_VARIANT, headers::VARIANT.to_owned());
     let attributes = custom_attributes.map(|attributes| (headers::CUSTOM_ATTRIBUTES, attributes));
-    [(headers::REQUEST_ID, id.to_owned()), variant].into_iter().chain(attributes).collect()
+    [(headers::REQUEST_ID, id.to_owned())].into_iter().chain(attributes).collect()
 }
 
 /// Adapter names come from drivers; a header takes visible ASCII.

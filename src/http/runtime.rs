@@ -16,6 +16,7 @@ use tokio::time::timeout_at;
 use super::head::Head;
 use super::{App, body, respond};
 use crate::aws::error::{InvokeError, Origin};
+use crate::aws::headers;
 use crate::endpoints::Service;
 use crate::explain::{Explanation, Message, Request};
 use crate::offload::offload;
@@ -49,7 +50,12 @@ pub(super) async fn invoke_endpoint(
     if app.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let label = app.registry.get(origin.endpoint).map_or("unknown", |endpoint| &endpoint.name);
+    let endpoint = app.registry.get(origin.endpoint);
+    if endpoint.is_some() {
+        let variant = HeaderValue::from_static(headers::VARIANT);
+        response.headers_mut().insert(headers::INVOKED_PRODUCTION_VARIANT, variant);
+    }
+    let label = endpoint.map_or("unknown", |endpoint| &endpoint.name);
     telemetry::record_request(label, response.status().as_u16(), started.elapsed());
     response
 }

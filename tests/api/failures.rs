@@ -41,6 +41,7 @@ async fn a_panic_is_that_requests_failure_and_the_next_is_answered() {
     500
     content-type: application/json
     x-amzn-errortype: InternalFailure
+    x-amzn-invoked-production-variant: AllTraffic
     x-amzn-requestid: [request id]
 
     {"Message":"An internal failure occurred."}
@@ -86,6 +87,7 @@ async fn a_model_with_too_few_lines_is_never_filtered_by_the_wrong_line() {
     424
     content-type: application/json
     x-amzn-errortype: ModelError
+    x-amzn-invoked-production-variant: AllTraffic
     x-amzn-requestid: [request id]
 
     {"ErrorCode":"CLIENT_ERROR_FROM_MODEL","LogStreamArn":"arn:aws:logs:us-east-1:000000000000:log-group:/aws/sagemaker/Endpoints/fake","Message":"Received client error (400) from primary with message \"the model's answer has 1 records instead of 2\". See the server's log, request [request id].","OriginalMessage":"the model's answer has 1 records instead of 2","OriginalStatusCode":400}

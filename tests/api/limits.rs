@@ -42,6 +42,7 @@ async fn one_request_too_many_is_refused_at_once_and_the_others_are_answered() {
     content-type: application/json
     retry-after: 1
     x-amzn-errortype: ThrottlingException
+    x-amzn-invoked-production-variant: AllTraffic
     x-amzn-requestid: [request id]
 
     {"Message":"Rate exceeded: 2 requests run and 3 wait, the limits of this server."}
@@ -69,6 +70,7 @@ async fn a_deadline_that_passes_while_the_model_works_stops_the_work() {
     424
     content-type: application/json
     x-amzn-errortype: ModelError
+    x-amzn-invoked-production-variant: AllTraffic
     x-amzn-requestid: [request id]
 
     {"ErrorCode":"SERVER_ERROR_FROM_MODEL","LogStreamArn":"arn:aws:logs:us-east-1:000000000000:log-group:/aws/sagemaker/Endpoints/fake","Message":"Received server error (0) from primary with message \"Your invocation timed out while waiting for a response from container primary. Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again.\". See the server's log, request [request id].","OriginalMessage":"Your invocation timed out while waiting for a response from container primary. Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again.","OriginalStatusCode":0}

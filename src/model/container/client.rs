@@ -102,8 +102,11 @@ impl Container {
 
     fn request(&self, message: Message) -> Request<Full<Bytes>> {
         let Message { payload, content_type, accept, custom_attributes } = message;
-        let mut request = Request::post(&self.invocations).header(CONTENT_TYPE, content_type);
-        for (name, value) in [(ACCEPT, accept), (CUSTOM_ATTRIBUTES, custom_attributes)] {
+        let content_type = Some(content_type).filter(|content_type| !content_type.is_empty());
+        let mut request = Request::post(&self.invocations);
+        for (name, value) in
+            [(CONTENT_TYPE, content_type), (ACCEPT, accept), (CUSTOM_ATTRIBUTES, custom_attributes)]
+        {
             if let Some(value) = value {
                 request = request.header(name, value);
             }
