@@ -113,72 +113,77 @@ async fn request_and_answer_may_have_different_formats() {
     assert!(document["explanations"]["kernel_shap"][1].is_null());
 }
 
-/// The answers that the documentation lists: content type, InferenceConfig, answer to the client's records,
-/// one score list for each, label headers.
-fn documented_answers() -> Vec<(&'static str, Value, &'static str, Vec<Vec<f64>>, Value)> {
-    let lists = json!({ "ProbabilityIndex": 1, "LabelIndex": 0 });
-    let pets = json!(["cat", "dog", "fish"]);
-    let none = || (json!({}), Value::Null);
-    let attribute = |name: &str| json!({ "ProbabilityAttribute": name });
+/// An answer that the documentation lists.
+struct Documented {
+    content_type: &'static str,
+    /// InferenceConfig.
+    inference: Value,
+    answer: &'static str,
+    /// `[n_records][n_outputs]`
+    scores: Vec<Vec<f64>>,
+    labels: Value,
+}
+
+fn csv_answer(inference: Value, answer: &'static str, scores: &[&[f64]]) -> Documented {
+    let scores = scores.iter().map(|record| record.to_vec()).collect();
+    Documented { content_type: "text/csv", inference, answer, scores, labels: Value::Null }
+}
+
+fn json_answer(inference: Value, answer: &'static str, scores: &[&[f64]]) -> Documented {
+    Documented { content_type: JSON_LINES, ..csv_answer(inference, answer, scores) }
+}
+
+fn documented_answers() -> Vec<Documented> {
+    let none = || json!({});
+    let lists = || json!({ "ProbabilityIndex": 1, "LabelIndex": 0 });
+    let labelled = |answer| Documented { labels: json!(["cat", "dog", "fish"]), ..answer };
     vec![
-        ("text/csv", none().0, "0.6", vec![vec![0.6]], none().1),
-        ("text/csv", none().0, "0.6,0.3", vec![vec![0.6], vec![0.3]], none().1),
-        ("text/csv", none().0, "0.6\n0.3", vec![vec![0.6], vec![0.3]], none().1),
-        ("text/csv", none().0, "0.1,0.6,0.3", vec![vec![0.1, 0.6, 0.3]], none().1),
-        (
-            "text/csv",
-            none().0,
-            "0.1,0.6,0.3\n0.2,0.5,0.3",
-            vec![vec![0.1, 0.6, 0.3], vec![0.2, 0.5, 0.3]],
-            none().1,
-        ),
-        ("text/csv", json!({ "ProbabilityIndex": 1 }), "1,0.6", vec![vec![0.6]], none().1),
-        ("text/csv", json!({ "ProbabilityIndex": 1 }), "1,0.6\n0,0.3", vec![vec![0.6], vec![0.3]], none().1),
-        (
-            "text/csv",
-            lists.clone(),
-            "\"['cat','dog','fish']\",\"[0.1,0.6,0.3]\"",
-            vec![vec![0.1, 0.6, 0.3]],
-            pets.clone(),
-        ),
-        (
-            "text/csv",
-            lists,
+        csv_answer(none(), "0.6", &[&[0.6]]),
+        csv_answer(none(), "0.6,0.3", &[&[0.6], &[0.3]]),
+        csv_answer(none(), "0.6\n0.3", &[&[0.6], &[0.3]]),
+        csv_answer(none(), "0.1,0.6,0.3", &[&[0.1, 0.6, 0.3]]),
+        csv_answer(none(), "0.1,0.6,0.3\n0.2,0.5,0.3", &[&[0.1, 0.6, 0.3], &[0.2, 0.5, 0.3]]),
+        csv_answer(json!({ "ProbabilityIndex": 1 }), "1,0.6", &[&[0.6]]),
+        csv_answer(json!({ "ProbabilityIndex": 1 }), "1,0.6\n0,0.3", &[&[0.6], &[0.3]]),
+        labelled(csv_answer(lists(), "\"['cat','dog','fish']\",\"[0.1,0.6,0.3]\"", &[&[0.1, 0.6, 0.3]])),
+        labelled(csv_answer(
+            lists(),
             "\"['cat','dog','fish']\",\"[0.1,0.6,0.3]\"\n\"['cat','dog','fish']\",\"[0.2,0.5,0.3]\"",
-            vec![vec![0.1, 0.6, 0.3], vec![0.2, 0.5, 0.3]],
-            pets.clone(),
+            &[&[0.1, 0.6, 0.3], &[0.2, 0.5, 0.3]],
+        )),
+        json_answer(json!({ "ProbabilityAttribute": "score" }), "{\"score\":0.6}", &[&[0.6]]),
+        json_answer(
+            json!({ "ProbabilityAttribute": "score" }),
+            "{\"score\":0.6}\n{\"score\":0.3}",
+            &[&[0.6], &[0.3]],
         ),
-        (JSON_LINES, attribute("score"), "{\"score\":0.6}", vec![vec![0.6]], none().1),
-        (JSON_LINES, attribute("score"), "{\"score\":0.6}\n{\"score\":0.3}", vec![vec![0.6], vec![0.3]], none().1),
-        (
-            JSON_LINES,
-            attribute("probability"),
+        json_answer(
+            json!({ "ProbabilityAttribute": "probability" }),
             "{\"predicted_label\":1,\"probability\":0.6}\n{\"predicted_label\":0,\"probability\":0.3}",
-            vec![vec![0.6], vec![0.3]],
-            none().1,
+            &[&[0.6], &[0.3]],
         ),
-        (
-            JSON_LINES,
+        labelled(json_answer(
             json!({ "ProbabilityAttribute": "probabilities", "LabelAttribute": "predicted_labels" }),
             "{\"predicted_labels\":[\"cat\",\"dog\",\"fish\"],\"probabilities\":[0.1,0.6,0.3]}",
-            vec![vec![0.1, 0.6, 0.3]],
-            pets,
-        ),
+            &[&[0.1, 0.6, 0.3]],
+        )),
     ]
 }
 
 #[tokio::test]
 async fn every_documented_answer_is_read_as_documented() {
-    for (content_type, inference, text, scores, labels) in documented_answers() {
+    for Documented { content_type, inference, answer: text, scores, labels } in documented_answers() {
         let n_records = scores.len();
         // The baseline, and every synthetic record, scores 0 in the same form.
-        let (zero, scored) = (zeroed(text.lines().next().expect("has a line")), text.to_owned());
-        let one_line = n_records > 1 && text.lines().count() == 1;
+        let zero = zeroed(text.lines().next().expect("has a line"));
+        let is_one_line = n_records > 1 && text.lines().count() == 1;
         let container = StubContainer::start(move |asked| {
             let n_lines = asked.lines().len();
-            let zeros =
-                if one_line { vec!["0"; n_lines].join(",") } else { vec![zero.clone(); n_lines].join("\n") };
-            typed(content_type, if asked.body.contains('9') { scored.clone() } else { zeros })
+            let zeros = || match is_one_line {
+                true => vec!["0"; n_lines].join(","),
+                false => vec![zero.as_str(); n_lines].join("\n"),
+            };
+            typed(content_type, if asked.body.contains('9') { text.to_owned() } else { zeros() })
         })
         .await;
         let body = vec!["9"; n_records].join("\n");

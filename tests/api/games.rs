@@ -106,7 +106,8 @@ async fn scores_of_0_and_1_are_clipped_and_counted_under_the_logit() {
 
 #[tokio::test]
 async fn singular_games_are_finite_and_add_up() {
-    let cases: [(&str, usize, fn(&[f64]) -> f64, Option<u64>); 5] = [
+    type Model = fn(&[f64]) -> f64;
+    let cases: [(&str, usize, Model, Option<u64>); 5] = [
         ("a constant model", 12, |_| 0.25, None),
         ("duplicate features", 5, |row| row[0] * row[1] + row[0], None),
         ("one feature", 1, |row| row[0], None),

@@ -1,6 +1,6 @@
 //! `X-Explaind-Stamp`: what decides an answer changes it, and nothing else does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -50,8 +50,7 @@ async fn what_decides_an_answer_changes_the_stamp() {
     let mut kernel = wine();
     kernel["PrimaryContainer"]["Environment"] = json!({ "EXPLAIND_KERNEL": "clarify" });
     seen.push(stamp(&kernel, &folder).await);
-    let (elsewhere, _) = copy_of_model("changed", "1", "2");
-    seen.push(stamp(&wine(), &elsewhere).await);
+    seen.push(stamp(&wine(), &folder_with_model("changed", true)).await);
     let n_seen = seen.len();
     seen.sort_unstable();
     seen.dedup();
@@ -66,19 +65,13 @@ async fn what_decides_nothing_leaves_the_stamp() {
     renamed["EndpointName"] = json!("other-name");
     renamed["PrimaryContainer"]["Environment"] = json!({ "EXPLAIND_KERNEL": "shapley", "OTHER": "x" });
     assert_eq!(stamp(&renamed, &folder).await, own);
-    let (elsewhere, _) = copy_of_model("copied", "", "");
-    assert_eq!(stamp(&wine(), &elsewhere).await, own);
-    let baseline = wine().pointer(&format!("{CLARIFY}/ShapConfig/ShapBaselineConfig/ShapBaseline")).cloned();
-    let text = serde_json::to_string(&wine()).expect("is JSON");
-    let reordered: Value = serde_json::from_str(&text).expect("is JSON");
-    assert!(baseline.is_some());
-    assert_eq!(stamp(&reordered, &folder).await, own);
+    assert_eq!(stamp(&wine(), &folder_with_model("copied", false)).await, own);
 }
 
 #[tokio::test]
 async fn the_content_of_a_baseline_file_is_stamped_and_not_its_place() {
     let stamp_of = async |file: &str, content: &str| {
-        let (folder, _) = copy_of_model("baseline", "", "");
+        let folder = folder_with_model("baseline", false);
         std::fs::write(folder.join(file), content).expect("writes");
         let mut definition = wine();
         let config = definition.pointer_mut(&format!("{CLARIFY}/ShapConfig")).expect("is there");
@@ -91,19 +84,16 @@ async fn the_content_of_a_baseline_file_is_stamped_and_not_its_place() {
     assert_eq!(stamp_of("rows.csv", &row("1")).await, first);
 }
 
-/// A folder with the example's model, its first `from` after the objective replaced by `to`.
-fn copy_of_model(test: &str, from: &str, to: &str) -> (std::path::PathBuf, String) {
+/// A folder with the example's model, or with that model and one other weight in it.
+fn folder_with_model(test: &str, is_changed: bool) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("stamp-{test}"));
     std::fs::create_dir_all(&folder).expect("is made");
-    let model = std::fs::read_to_string(example_folder("wine").join("model.json")).expect("reads");
-    let model = if from.is_empty() { model } else { changed(&model, from, to) };
-    std::fs::write(folder.join("model.json"), &model).expect("writes");
-    (folder, model)
-}
-
-/// One digit of one leaf changed.
-fn changed(model: &str, from: &str, to: &str) -> String {
-    let start = model.find("base_weights").expect("has weights");
-    let digit = start + model[start..].find(from).expect("has the digit");
-    format!("{}{to}{}", &model[..digit], &model[digit + from.len()..])
+    let mut model = std::fs::read_to_string(example_folder("wine").join("model.json")).expect("reads");
+    if is_changed {
+        let weights = model.find("base_weights").expect("has weights");
+        let digit = weights + model[weights..].find('1').expect("has the digit");
+        model.replace_range(digit..=digit, "2");
+    }
+    std::fs::write(folder.join("model.json"), model).expect("writes");
+    folder
 }
