@@ -117,3 +117,32 @@ fn architecture_stays_within_three_pages() {
     let text = fs::read_to_string(root().join("docs/architecture.md")).expect("docs/architecture.md is there");
     assert!(text.lines().count() <= 180, "docs/architecture.md is longer than three pages");
 }
+
+/// `file::test` is a test of tests/api, `folder/file.py` one of the clients', `file` alone all tests of a file.
+#[test]
+fn every_test_that_the_compatibility_page_names_is_there() {
+    let text = fs::read_to_string(root().join("docs/compatibility.md")).expect("docs/compatibility.md is there");
+    let (mut n_named, mut is_named_here) = (0, false);
+    for line in text.lines() {
+        let last_cell = line.strip_prefix('|').and_then(|row| row.trim_end_matches(['|', ' ']).rsplit('|').next());
+        is_named_here = last_cell.is_some_and(|cell| is_named_here || cell.trim() == "test");
+        let named = last_cell.filter(|_| is_named_here).into_iter();
+        for name in named.flat_map(|cell| cell.split('`').skip(1).step_by(2)) {
+            assert!(is_test(name), "docs/compatibility.md names {name}, which is not there");
+            n_named += 1;
+        }
+    }
+    assert!(n_named > 50, "the page names only {n_named} tests");
+}
+
+fn is_test(name: &str) -> bool {
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let api = |file: &str| read(root().join("tests/api").join(file).with_extension("rs"));
+    if name.ends_with(".py") {
+        return root().join("tests/clients").join(name).is_file();
+    }
+    match name.split_once("::") {
+        Some((file, test)) => api(file).contains(&format!("fn {test}()")),
+        None => root().join(name).exists() || !api(name).is_empty(),
+    }
+}
