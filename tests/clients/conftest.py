@@ -10,15 +10,17 @@ import http.client
 import json
 import os
 import subprocess
+import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_S, STOP_S, ANSWER_S = 120, 60, 120
+READY_S, STOP_S, ANSWER_S, POLL_S = 120, 60, 120, 0.01
 LISTENING = "listening on "
 
 
@@ -63,8 +65,8 @@ class Server:
     def get(self, path):
         return self.request("GET", path)
 
-    def invoke(self, endpoint, body):
-        headers = {"Content-Type": "text/csv", "Accept": "text/csv"}
+    def invoke(self, endpoint, body, content_type="text/csv"):
+        headers = {"Content-Type": content_type, "Accept": content_type}
         return self.request("POST", f"/endpoints/{endpoint}/invocations", body, headers)
 
     def request(self, method, path, body=None, headers={}):
@@ -81,6 +83,63 @@ class Server:
         if self.process.poll() is None:
             self.process.terminate()
         return self.process.wait(STOP_S)
+
+
+@dataclass
+class Reply:
+    body: str
+    content_type: str = "text/csv"
+    status: int = 200
+    headers: dict = field(default_factory=dict)
+
+
+@dataclass
+class Asked:
+    path: str
+    headers: http.client.HTTPMessage
+    body: str
+
+
+class Stub(ThreadingHTTPServer):
+    """What an HTTP client meets here is the test's affair: answer(asked) gives the Reply to each POST."""
+
+    daemon_threads = True
+
+    def __init__(self, answer):
+        super().__init__(("127.0.0.1", 0), StubHandler)
+        self.answer, self.asked, self.url = answer, [], f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, args=(POLL_S,), daemon=True).start()
+
+    def handle_error(self, *request):
+        # Clients of these tests may hang up.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*request)
+
+
+class StubHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Head and body leave as two packets, and the second must not wait for the first.
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        self.reply(Reply("", status=200 if self.path == "/ping" else 404))
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        asked = Asked(self.path, self.headers, body)
+        self.server.asked.append(asked)
+        self.reply(self.server.answer(asked))
+
+    def reply(self, reply):
+        body = reply.body.encode()
+        self.send_response(reply.status)
+        for name, value in {"Content-Type": reply.content_type, "Content-Length": len(body), **reply.headers}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
 
 
 def launch(definitions, environment, **pipes):
@@ -144,27 +203,50 @@ def serve():
 
 
 @pytest.fixture(scope="module")
-def define(tmp_path_factory):
-    """define(name, save_model, baseline, ...) writes an endpoint definition and returns its path. A baseline is the
-    inline text or a whole ShapBaselineConfig."""
+def stub():
+    """stub(answer) starts a Stub, such as a model in a container; all end with the module."""
+    stubs = []
+
+    def stub(answer):
+        stubs.append(Stub(answer))
+        return stubs[-1]
+
+    yield stub
+    for server in stubs:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def write_definition(tmp_path_factory):
+    """write_definition(name, PrimaryContainer, ClarifyExplainerConfig or None) returns the path of endpoint.json."""
+
+    def write_definition(name, container, explainer):
+        definition = {"EndpointName": name, "PrimaryContainer": container}
+        if explainer is not None:
+            definition["ExplainerConfig"] = {"ClarifyExplainerConfig": explainer}
+        path = tmp_path_factory.mktemp(name) / "endpoint.json"
+        path.write_text(json.dumps(definition))
+        return path
+
+    return write_definition
+
+
+@pytest.fixture(scope="module")
+def define(write_definition, tmp_path_factory):
+    """define(name, save_model, baseline, ...) defines an endpoint of an XGBoost model. A baseline is the inline text or
+    a whole ShapBaselineConfig."""
 
     def define(name, save_model, baseline, use_logit=None, enable=None, environment={}):
-        folder = tmp_path_factory.mktemp(name)
-        save_model(folder / "model.json")
+        model = tmp_path_factory.mktemp("model") / "model.json"
+        save_model(model)
         baseline_config = {"ShapBaseline": baseline} if isinstance(baseline, str) else baseline
         explainer = {"ShapConfig": {"ShapBaselineConfig": baseline_config}}
         if use_logit is not None:
             explainer["ShapConfig"]["UseLogit"] = use_logit
         if enable is not None:
             explainer["EnableExplanations"] = enable
-        container = {"ModelDataUrl": "model.json", "Mode": "SingleModel", "Environment": environment}
-        definition = {
-            "EndpointName": name,
-            "PrimaryContainer": container,
-            "ExplainerConfig": {"ClarifyExplainerConfig": explainer},
-        }
-        path = folder / "endpoint.json"
-        path.write_text(json.dumps(definition))
-        return path
+        container = {"ModelDataUrl": str(model), "Mode": "SingleModel", "Environment": environment}
+        return write_definition(name, container, explainer)
 
     return define

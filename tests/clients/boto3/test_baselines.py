@@ -193,4 +193,5 @@ def test_a_certificate_that_is_not_trusted_is_refused(endpoint, https, tmp_path)
 
 def test_plain_http_is_refused(endpoint, s3):
     text = refusal(endpoint("refused", f"{s3['AWS_ENDPOINT_URL_S3']}/{BUCKET}/large.csv"), s3)
-    assert "ShapBaselineUri" in text
+    assert "shapBaselineUri' failed to satisfy constraint: " in text
+    assert "pattern: (https|s3)://" in text

@@ -9,10 +9,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from select import select
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
+
+from runtime import headers, runtime
 
 N_CLIENTS = 64
 STAGES = ["queue", "predict", "values", "attribute", "encode"]
@@ -28,14 +27,7 @@ def server(serve, define, examples):
 
 @pytest.fixture(scope="module")
 def client(server):
-    return boto3.client(
-        "sagemaker-runtime",
-        endpoint_url=server.url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(max_pool_connections=N_CLIENTS),
-    )
+    return runtime(server.url, max_pool_connections=N_CLIENTS)
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +58,6 @@ def varied(records, n):
     """n different records, made by changing the second cell of real ones."""
     rows = [records[i % len(records)].split(",") for i in range(n)]
     return [",".join([row[0], str(10 + i / 4), *row[2:]]) for i, row in enumerate(rows)]
-
-
-def headers(response):
-    return response["ResponseMetadata"]["HTTPHeaders"]
 
 
 def scores(response):
@@ -219,22 +207,7 @@ def test_an_expression_that_gives_no_boolean_is_a_model_error(client, invoke, re
     assert error.value.response["OriginalStatusCode"] == 400
 
 
-def test_an_expression_has_at_most_64_characters(client, invoke, records):
-    expression = "[0]>`0.5" + "0" * 55 + "`"
-    assert len(expression) == 64
-    invoke(records[0], EnableExplanations=expression)
-    with pytest.raises(client.exceptions.ValidationError) as error:
-        invoke(records[0], EnableExplanations=expression.replace("5", "50"))
-    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-
-
 # Errors
-
-
-def test_an_unknown_endpoint_is_a_validation_error(client, invoke, records):
-    with pytest.raises(client.exceptions.ValidationError) as error:
-        invoke(records[0], "nobody")
-    assert error.value.response["Error"]["Message"] == "Endpoint nobody of account 000000000000 not found."
 
 
 BAD_BODIES = {
@@ -259,14 +232,6 @@ def test_another_content_type_is_a_model_error(client, invoke, records):
     with pytest.raises(client.exceptions.ModelError) as error:
         invoke(records[0], ContentType="application/json")
     assert error.value.response["OriginalStatusCode"] == 400
-
-
-def test_a_body_over_six_mebibytes_is_refused(invoke, records):
-    rows = 7 * 2**20 // (len(records[0]) + 1)
-    with pytest.raises(ClientError) as error:
-        invoke("\n".join([records[0]] * (rows + 1)))
-    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
-    assert error.value.response["Error"]["Code"] == "ValidationError"
 
 
 # Operation

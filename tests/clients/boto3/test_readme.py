@@ -1,5 +1,6 @@
 """The README's commands, run as they are written there, from the repository's root."""
 
+import json
 import os
 import re
 import shlex
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, Reply
 
 README = (ROOT / "README.md").read_text()
 STARTED_S, ENDED_S = 600, 60
@@ -84,12 +85,24 @@ def test_the_devices_are_listed():
 def test_the_definition_of_the_readme_serves(serve, tmp_path):
     folder = tmp_path / "loans"
     folder.mkdir()
-    (folder / "endpoint.json").write_text(block("json", "EndpointName"))
     model = (ROOT / "tests/models/3.2-binary.model.json").read_text()
     (folder / "model.json").write_text(model)
     # The fixture has five features, the README's model two.
-    definition = (folder / "endpoint.json").read_text()
+    definition = block("json", "ModelDataUrl")
     definition = definition.replace('"41,52000"', '"0,0,0,0,0"').replace('["age", "income"]', '["a","b","c","d","e"]')
     (folder / "endpoint.json").write_text(definition)
     answer = serve(folder).invoke("loans", "1,2,3,4,5")
     assert answer.document["label_headers"] == ["default"]
+
+
+def test_the_container_of_the_readme_is_explained(serve, stub, tmp_path):
+    def answer(asked):
+        records = [json.loads(line)["features"] for line in asked.body.splitlines()]
+        return Reply("\n".join(f'{{"score":{age + income}}}' for age, income in records), "application/jsonlines")
+
+    definition = block("json", "Image").replace("http://127.0.0.1:8080", stub(answer).url)
+    (tmp_path / "endpoint.json").write_text(definition)
+    (request,) = re.findall(r"A request of `(.*)` goes there", README)
+    answered = serve(tmp_path).invoke("loans-remote", request, "application/jsonlines")
+    assert answered.document["predictions"]["data"] == '{"score":31025}'
+    assert answered.attributions == [[[-16], [-21000]]]
