@@ -3,11 +3,13 @@
 import itertools
 import json
 import math
+import ssl
 import time
 from fractions import Fraction
 from math import comb, factorial
 
 import pytest
+import trustme
 from botocore.exceptions import ReadTimeoutError
 
 from conftest import Reply
@@ -350,3 +352,18 @@ def test_a_client_that_hangs_up_ends_the_questions_to_the_container(deploy):
     assert n_asked > 2
     time.sleep(5 * batch_s)
     assert len(invoke.container.asked) <= n_asked + 1
+
+
+def test_a_container_may_speak_https_to_who_trusts_it(serve, stub, write_definition, tmp_path_factory):
+    authority, trusted = trustme.CA(), tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    container = stub(csv_model(sum))
+    container.socket = context.wrap_socket(container.socket, server_side=True, do_handshake_on_connect=False)
+    image = {"Image": f"https://localhost:{container.server_port}"}
+    definition = write_definition("remote", image, explainer("0,0"))
+    answer = serve(definition, environment={"SSL_CERT_FILE": str(trusted)}).invoke("remote", "1.5,2")
+    assert answer.attributions == [[[1.5], [2.0]]]
+    refused = serve(definition).invoke("remote", "1.5,2")
+    assert (refused.status, json.loads(refused.body)["OriginalStatusCode"]) == (424, 0)
