@@ -85,7 +85,8 @@ impl InvokeError {
         }
         matches!(
             self,
-            Self::Model(_)
+            Self::BadHeader(_)
+                | Self::Model(_)
                 | Self::Explain(
                     ExplainError::Records(_)
                         | ExplainError::Model(_)
@@ -201,6 +202,7 @@ fn of_model_error(error: &ModelError) -> Wire {
         | ModelError::AnswerType(_)
         | ModelError::AnswerText
         | ModelError::Outputs { .. }
+        | ModelError::Labels
         | ModelError::NoTemplate
         | ModelError::RowTooLarge { .. } => Wire::of_model(400),
         ModelError::Container(error) => Wire::of_model(match error {

@@ -1,5 +1,6 @@
 //! What is wrong with a definition: all of it, in AWS's words. Knows no member of any definition.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
 use serde_json::Value;
@@ -46,9 +47,17 @@ impl std::error::Error for Faults {}
 fn quoted(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
-        Value::String(text) => format!("'{}'", shown(text)),
+        Value::String(text) => format!("'{}'", shown(without_secrets(text).as_ref())),
         other => format!("'{}'", shown(&other.to_string())),
     }
+}
+
+/// Of a URL only the place: what stands before an `@` or behind a `?` may be a secret.
+fn without_secrets(text: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.into() };
+    let place = rest.split(['?', '#']).next().unwrap_or_default();
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    format!("{scheme}://{place}").into()
 }
 
 /// The beginning of a caller's text, on one line.

@@ -39,14 +39,13 @@ pub struct Limit {
     chars_min: usize,
     chars_max: usize,
     is_ascii: bool,
-    may_repeat: bool,
 }
 
 /// The headers of InvokeEndpoint (botocore's model of 2017-05-13).
 pub const LIMITS: [Limit; 11] = [
     Limit { is_ascii: false, ..limit(ENABLE_EXPLANATIONS, "enableExplanations", 1, EXPRESSION_CHARS_MAX) },
     limit("content-type", "contentType", 0, 1024),
-    Limit { may_repeat: true, ..limit("accept", "accept", 0, 1024) },
+    limit("accept", "accept", 0, 1024),
     limit(CUSTOM_ATTRIBUTES, "customAttributes", 0, 1024),
     limit(TARGET_MODEL, "targetModel", 1, 1024),
     limit(TARGET_VARIANT, "targetVariant", 0, 63),
@@ -58,7 +57,7 @@ pub const LIMITS: [Limit; 11] = [
 ];
 
 const fn limit(header: &'static str, member: &'static str, chars_min: usize, chars_max: usize) -> Limit {
-    Limit { header, member, chars_min, chars_max, is_ascii: true, may_repeat: false }
+    Limit { header, member, chars_min, chars_max, is_ascii: true }
 }
 
 impl Limit {
@@ -80,7 +79,7 @@ impl Limit {
         } else if self.is_ascii && !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
             refuse("Member must be visible ASCII");
         }
-        if values.len() > 1 && !self.may_repeat {
+        if values.len() > 1 {
             refuse("Member must be given once");
         }
     }

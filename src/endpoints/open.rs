@@ -44,7 +44,7 @@ pub enum SetupError {
     #[error(transparent)]
     Filter(#[from] FilterError),
     #[error(transparent)]
-    FeaturesAttribute(ExpressionError),
+    FeaturesAttribute(AttributeError),
     #[error(transparent)]
     ProbabilityAttribute(AttributeError),
     #[error(transparent)]
@@ -67,11 +67,13 @@ pub enum SetupError {
     Samples(#[from] DesignError),
 }
 
-/// What says where the scores of an answer are.
+/// An expression that says where features, scores or labels are.
 #[derive(Debug, thiserror::Error)]
 pub enum AttributeError {
     #[error(transparent)]
     Expression(#[from] ExpressionError),
+    #[error("the expression {0:?} lists the members of an object, which have no order; name them, as [a, b]")]
+    NoOrder(String),
     #[error("{0:?} does not fit a model file: {MODEL_FILE_ANSWERS}")]
     ModelFile(String),
 }
@@ -139,8 +141,14 @@ async fn open_explained(
     Ok(Explained { explainer, feature_headers: setup.feature_headers, stamp, config: setup.config })
 }
 
-fn compiled(expression: Option<&str>) -> Result<Option<Expression>, ExpressionError> {
-    expression.map(Expression::compile).transpose()
+/// An expression whose result has an order: of features, of scores or of their names.
+fn compiled(expression: Option<&str>) -> Result<Option<Expression>, AttributeError> {
+    let Some(text) = expression else { return Ok(None) };
+    let expression = Expression::compile(text)?;
+    if expression.lists_members() {
+        return Err(AttributeError::NoOrder(text.to_owned()));
+    }
+    Ok(Some(expression))
 }
 
 async fn baseline_bytes(source: &BaselineSource, limits: LoadLimits) -> Result<Cow<'_, [u8]>, SetupError> {
@@ -178,9 +186,8 @@ fn container_settings(setup: &ExplainerSetup, baseline: Table) -> Result<Contain
         probability_index: setup.probability_index,
         label_index: setup.label_index,
         probability_attribute: compiled(setup.probability_attribute.as_deref())
-            .map_err(|error| SetupError::ProbabilityAttribute(error.into()))?,
-        label_attribute: compiled(setup.label_attribute.as_deref())
-            .map_err(|error| SetupError::LabelAttribute(error.into()))?,
+            .map_err(SetupError::ProbabilityAttribute)?,
+        label_attribute: compiled(setup.label_attribute.as_deref()).map_err(SetupError::LabelAttribute)?,
     };
     // Records that are bare arrays need no words around them.
     let bare = setup.features_attribute.is_none().then_some("$features");

@@ -14,8 +14,9 @@ use crate::model::Game;
 use crate::offload::offload;
 use crate::shap::{Matrix, Operator, Panels, attributions, differences, scaled, unscaled};
 
-/// How far a model's answers to equal rows may lie apart: batches of other sizes round otherwise.
-const UNSTABLE_RELATIVE: f64 = 1e-6;
+/// How far a model's answers to equal rows may lie apart, relative to the base value or 1, whichever is larger: batches of
+/// other sizes round otherwise.
+const UNSTABLE: f64 = 1e-6;
 
 /// A game whose coalitions have their values.
 pub(super) struct Played {
@@ -29,7 +30,7 @@ pub(super) struct Played {
 
 /// A record without players is the baseline itself; a model that answers otherwise cannot be explained.
 pub(super) fn check_stable(played: &Played, base_values: &[f64]) -> Result<(), ExplainError> {
-    let differs = |&(&delta, &base): &(&f64, &f64)| delta.abs() > UNSTABLE_RELATIVE * base.abs().max(1e-9);
+    let differs = |&(&delta, &base): &(&f64, &f64)| delta.abs() > UNSTABLE * base.abs().max(1.0);
     let unstable = played.delta.iter().zip(base_values).find(differs).filter(|_| played.game.players.is_empty());
     match unstable {
         Some((&delta, &base_value)) => Err(ExplainError::Unstable {

@@ -15,8 +15,8 @@ use tokio::sync::Semaphore;
 
 use crate::compute::Attributor;
 use crate::config::Kernel;
-use crate::model::{Call, Game, LinkedValue, Predictions, Predictor};
-use crate::offload::offload;
+use crate::model::{Call, Game, LinkedValue, ModelError, Predictions, Predictor};
+use crate::offload::{Stop, offload};
 use crate::records::{AnswerError, Expression, Filter, Format, Table, answer_records};
 use crate::shap::{Design, DesignError, DesignLimits, Operator, OperatorCache};
 use crate::telemetry;
@@ -117,8 +117,7 @@ impl Explainer {
         let own_filter = request.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new);
         let call = self.decode(request.message, request.format).await?;
         let n_records = call.records.n_records();
-        let mut predictions = self.predictor.predict(&call).await?;
-        let label_headers = self.label_headers(&mut predictions)?;
+        let predictions = self.predictor.predict(&call).await?;
         let filter = own_filter.or_else(|| self.settings.filter.clone());
         let (predictions, selected) = offload(move |_| select(filter.as_deref(), predictions, n_records)).await?;
         clock.lap(Stage::Predict);
@@ -126,11 +125,14 @@ impl Explainer {
         let mut attributions = vec![None; n_records];
         let mut base_values = None;
         if !selected.is_empty() {
+            self.check_labels(&predictions)?;
             let solved = self.attribute(&call, selected, &predictions, &mut report, &mut clock).await?;
             solved.attributions.into_iter().for_each(|(record_idx, own)| attributions[record_idx] = Some(own));
             base_values = Some(solved.base_values);
         }
         report.stages = clock.stages();
+        // The endpoint's own names win over those of the answer.
+        let label_headers = self.settings.label_headers.clone().or_else(|| predictions.labels.clone());
         Ok(Explanation { predictions, attributions, base_values, label_headers, report })
     }
 
@@ -143,14 +145,11 @@ impl Explainer {
         offload(move |_| decode()).await
     }
 
-    /// The endpoint's own names win over those of the answer.
-    fn label_headers(&self, predictions: &mut Predictions) -> Result<Option<Vec<String>>, ExplainError> {
-        let Some(headers) = &self.settings.label_headers else { return Ok(predictions.labels.take()) };
-        let (got, expected) = (headers.len(), predictions.values.ncols());
-        if labels_fit(got, expected) {
-            Ok(Some(headers.clone()))
-        } else {
-            Err(ExplainError::Labels { got, expected })
+    fn check_labels(&self, predictions: &Predictions) -> Result<(), ExplainError> {
+        let expected = predictions.values.ncols();
+        match self.settings.label_headers.as_ref().map(Vec::len) {
+            Some(got) if !labels_fit(got, expected) => Err(ExplainError::Labels { got, expected }),
+            _ => Ok(()),
         }
     }
 
@@ -164,7 +163,7 @@ impl Explainer {
         clock: &mut Clock,
     ) -> Result<Attributed, ExplainError> {
         let n_outputs = predictions.values.ncols();
-        let null = self.predictor.null_value(call, n_outputs).await?;
+        let null = self.predictor.null_value(call, predictions).await?;
         report.clipped += null.clipped;
         let mut attributions = Vec::with_capacity(selected.len());
         let plans = self.plans(call, selected, n_outputs).await?;
@@ -194,8 +193,11 @@ impl Explainer {
         }
         let (predictor, settings) = (Arc::clone(&self.predictor), Arc::clone(&self.settings));
         let (call, limits) = (Arc::clone(call), self.shared.limits.design);
-        let plan = move |record_idx| plan(predictor.as_ref(), &settings, limits, &call, record_idx);
-        offload(move |_| selected.into_iter().map(plan).collect()).await
+        let plan = move |record_idx, stop: &Stop| match stop.is_set() {
+            true => Err(ModelError::GivenUp.into()),
+            false => plan(predictor.as_ref(), &settings, limits, &call, record_idx),
+        };
+        offload(move |stop| selected.into_iter().map(|record_idx| plan(record_idx, stop)).collect()).await
     }
 
     /// Asks the model for every coalition of a chunk; operators met for the first time are built here.
@@ -209,7 +211,7 @@ impl Explainer {
     ) -> Result<Vec<Played>, ExplainError> {
         let operators = self.operators(&chunk).await;
         let (games, operators): (Vec<Game>, Vec<_>) = chunk.into_iter().map(|plan| plan.game(&operators)).unzip();
-        let values = self.predictor.values(call, games.clone(), null.value.len()).await?;
+        let values = self.predictor.values(call, games.clone(), predictions).await?;
         report.clipped += values.clipped;
         assert_eq!(values.of_games.len(), games.len(), "a game without values. This is a bug.");
         let played = games.into_iter().zip(operators).zip(values.of_games).map(|((game, operator), values)| {

@@ -12,6 +12,9 @@ use crate::aws::headers;
 use crate::endpoints::Explained;
 use crate::explain::{Explanation, Reply};
 
+/// Longer lists are left out: proxies and clients take only so much of a header.
+const BASE_VALUES_CHARS_MAX: usize = 4096;
+
 const JSON: &str = "application/json";
 
 pub(super) fn explanation(
@@ -30,7 +33,8 @@ pub(super) fn explanation(
     fields.push((headers::SERVER_TIMING, server_timing(explanation, queue, encode)));
     if let Some(base_values) = &explanation.base_values {
         let estimators = report.estimators.iter().map(|estimator| estimator.name());
-        fields.push((headers::BASE_VALUES, write_numbers(base_values)));
+        let base_values = write_numbers(base_values);
+        fields.extend((base_values.len() <= BASE_VALUES_CHARS_MAX).then_some((headers::BASE_VALUES, base_values)));
         fields.push((headers::DEVICE, visible(&join(report.devices.iter().map(AsRef::as_ref)))));
         fields.push((headers::ESTIMATOR, join(estimators)));
     }

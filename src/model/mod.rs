@@ -23,11 +23,16 @@ pub trait Predictor: Send + Sync {
     /// The features that can change the score: those that differ from some baseline row.
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError>;
 
-    /// v(nobody) on the link's scale: the mean over the baseline rows. `n_outputs` as in the call's predictions.
-    fn null_value<'a>(&'a self, call: &'a Arc<Call>, n_outputs: usize) -> Answer<'a, LinkedValue>;
+    /// v(nobody) on the link's scale: the mean over the baseline rows, with the outputs of the call's predictions.
+    fn null_value<'a>(&'a self, call: &'a Arc<Call>, predictions: &'a Predictions) -> Answer<'a, LinkedValue>;
 
-    /// What every coalition of some games is worth. `n_outputs` as in the call's predictions.
-    fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, n_outputs: usize) -> Answer<'a, Values>;
+    /// What every coalition of some games is worth, with the outputs of the call's predictions.
+    fn values<'a>(
+        &'a self,
+        call: &'a Arc<Call>,
+        games: Vec<Game>,
+        predictions: &'a Predictions,
+    ) -> Answer<'a, Values>;
 }
 
 /// A model without a game: it answers messages as they come.
@@ -134,6 +139,8 @@ pub enum ModelError {
     AnswerText,
     #[error("the model gave {got} scores for a synthetic record and {expected} for the client's")]
     Outputs { got: usize, expected: usize },
+    #[error("the model names the scores of a synthetic record otherwise than those of the client's")]
+    Labels,
     #[error(
         "records in JSON Lines need InferenceConfig.ContentTemplate, which says how a record is written for the container"
     )]

@@ -1,4 +1,4 @@
-//! One cell → the same cell in either format, and whether two cells mean the same to a model that reads text.
+//! One cell → the same cell in either format.
 //! Knows nothing of records.
 
 use std::borrow::Cow;
@@ -41,29 +41,9 @@ impl<'a> Cell<'a> {
         out.extend_from_slice(self.spelling(target).as_bytes());
     }
 
-    /// Two CSV cells that say the same; two JSON values of one kind that do; a CSV cell counts as the JSON value that
-    /// it would be written as.
-    pub fn equals(self, other: Cell) -> bool {
-        if (self.format, other.format) == (Format::Csv, Format::Csv) {
-            return self.unblanked() == other.unblanked();
-        }
-        let (ours, theirs) = (self.spelling(Format::JsonLines), other.spelling(Format::JsonLines));
-        let (ours, theirs) = (Cell::new(&ours, Format::JsonLines), Cell::new(&theirs, Format::JsonLines));
-        ours.quoted().is_some() == theirs.quoted().is_some()
-            && (ours.raw == theirs.raw || ours.quoted().is_some() && ours.text() == theirs.text())
-    }
-
     /// What stands between the quotes, if the cell begins with one.
     fn quoted(self) -> Option<&'a str> {
         self.raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
-    }
-
-    /// The text; blanks around an unquoted CSV cell are no part of it.
-    fn unblanked(self) -> Cow<'a, str> {
-        match self.quoted() {
-            Some(_) => self.text(),
-            None => self.raw.trim_matches(BLANKS).into(),
-        }
     }
 
     fn spelling(self, target: Format) -> Cow<'a, str> {
@@ -77,15 +57,8 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// Appends a text as one cell; in CSV it is quoted only where it needs to be.
-pub fn write_text(text: &str, target: Format, out: &mut Vec<u8>) {
-    match target {
-        Format::Csv => out.extend_from_slice(csv_text(text.into()).as_bytes()),
-        Format::JsonLines => out.extend_from_slice(json_string(text).as_bytes()),
-    }
-}
-
-const BLANKS: [char; 2] = [' ', '\t'];
+/// What may stand around an unquoted cell without a meaning.
+pub(super) const BLANKS: [char; 2] = [' ', '\t'];
 
 fn csv_text(text: Cow<str>) -> Cow<str> {
     let has_edge = text.is_empty() || text.starts_with(BLANKS) || text.ends_with(BLANKS);
@@ -188,30 +161,6 @@ mod tests {
             ("\"a\\nb\"", "\"a\nb\""),
         ] {
             assert_eq!(written(json, JsonLines, Csv), csv, "{json:?}");
-        }
-    }
-
-    #[test]
-    fn cells_are_equal_when_they_say_the_same() {
-        for (left, right, are_equal) in [
-            ((" 5", Csv), ("5", Csv), true),
-            (("5", Csv), ("\"5\"", Csv), true),
-            (("\" 5\"", Csv), (" 5", Csv), false),
-            (("5", Csv), ("5.0", Csv), false),
-            (("\"a\"\"\"", Csv), ("a\"", Csv), true),
-            (("\"\\u0061\"", JsonLines), ("\"a\"", JsonLines), true),
-            (("\"5\"", JsonLines), ("5", JsonLines), false),
-            (("5", JsonLines), ("5.0", JsonLines), false),
-            (("null", JsonLines), ("\"\"", JsonLines), false),
-            ((" 5 ", Csv), ("5", JsonLines), true),
-            (("5", Csv), ("\"5\"", JsonLines), false),
-            (("\"5\"", Csv), ("\"5\"", JsonLines), true),
-            (("red", Csv), ("\"r\\u0065d\"", JsonLines), true),
-            (("", Csv), ("null", JsonLines), true),
-        ] {
-            let cell = |(raw, format)| Cell::new(raw, format);
-            assert_eq!(cell(left).equals(cell(right)), are_equal, "{left:?} {right:?}");
-            assert_eq!(cell(right).equals(cell(left)), are_equal, "{right:?} {left:?}");
         }
     }
 }

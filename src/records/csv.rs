@@ -1,6 +1,7 @@
 //! `text/csv` without a header row (RFC 4180) → rows of cells as they are spelled, quotes and blanks included.
 //! Knows nothing of what a cell means.
 
+use super::cell::BLANKS;
 use super::payload::{PayloadError, readable};
 use super::table::{Rows, TableError};
 
@@ -10,6 +11,8 @@ pub enum CsvError {
     Unterminated,
     #[error("a closing quote is followed by more than a comma or a line break")]
     AfterQuote,
+    #[error("a quote stands after a blank; a quoted cell begins with its quote")]
+    QuoteAfterBlank,
     #[error("a carriage return without a line feed stands outside quotes")]
     LoneReturn,
     #[error(transparent)]
@@ -81,6 +84,9 @@ impl<'a> Cells<'a> {
             rest => memchr::memchr3(b',', b'\n', b'\r', rest).unwrap_or(rest.len()),
         };
         let cell = &self.text[start..self.at];
+        if cell.starts_with(BLANKS) && cell.trim_start_matches(BLANKS).starts_with('"') {
+            return Err(CsvError::QuoteAfterBlank);
+        }
         let (end, n_bytes) = match (self.rest(), self.fault) {
             ([b',', ..], _) => (End::Comma, 1),
             ([b'\n', ..], _) => (End::Line, 1),
@@ -149,6 +155,10 @@ mod tests {
             (
                 b"1,\"2\" \n",
                 "record 1, column 2: a closing quote is followed by more than a comma or a line break",
+            ),
+            (
+                b"1, \"2, 3\"\n",
+                "record 1, column 2: a quote stands after a blank; a quoted cell begins with its quote",
             ),
             (b"1\r2", "record 1, column 1: a carriage return without a line feed stands outside quotes"),
             (b"1\n\"2\"\r", "record 2, column 1: a carriage return without a line feed stands outside quotes"),

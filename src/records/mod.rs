@@ -16,7 +16,7 @@ mod table;
 mod template;
 
 pub use answer::{AnswerError, AnswerLayout, Scores, answer_records};
-pub use cell::{Cell, write_text};
+pub use cell::Cell;
 pub use csv::CsvError;
 pub use expression::{EXPRESSION_CHARS_MAX, EXPRESSION_STEPS_MAX, Expression, ExpressionError, Json, parse_json};
 pub use filter::{Filter, FilterError};

@@ -8,6 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 /// Nothing here sends more.
@@ -125,5 +126,27 @@ async fn axum_serve(listener: TcpListener, router: Router) {
         let connection = hyper::server::conn::http1::Builder::new()
             .serve_connection(hyper_util::rt::TokioIo::new(stream), service);
         tokio::spawn(connection);
+    }
+}
+
+/// Gives every request the same CSV answer and closes its connection, without saying so before.
+pub struct ClosingContainer {
+    pub address: SocketAddr,
+}
+
+impl ClosingContainer {
+    pub async fn start(answer: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
+        let address = listener.local_addr().expect("is bound");
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.expect("accepts");
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\ncontent-length";
+                let _ = stream.write_all(format!("{head}: {}\r\n\r\n{answer}", answer.len()).as_bytes()).await;
+            }
+        });
+        Self { address }
     }
 }

@@ -6,7 +6,7 @@ use axum::body::Body;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::container::{StubContainer, baseline, csv, refusing, typed};
+use crate::container::{ClosingContainer, StubContainer, baseline, csv, refusing, typed};
 use crate::show::{show, show_error};
 use crate::support::{Answer, TestApp, attributions, invoke, with};
 
@@ -135,6 +135,40 @@ async fn categories_are_players_like_numbers() {
     let answer = ask(container.endpoint(baseline("blue,3,\"\"")), "red,3,oak").await;
     assert_eq!(attributions(&answer), [[[0.5], [0.0], [0.0]]]);
     assert_eq!(answer.header("x-explaind-estimator"), "enumerated");
+}
+
+#[tokio::test]
+async fn a_cell_that_differs_in_its_spelling_is_a_player() {
+    // Models that split at commas see another category.
+    let score = |line: &str| if line.starts_with(" red") { "1" } else { "0.5" };
+    let container = StubContainer::start(move |asked| {
+        csv(asked.lines().into_iter().map(score).collect::<Vec<&str>>().join("\n"))
+    })
+    .await;
+    let answer = ask(container.endpoint(baseline(" red,2")), "red,2").await;
+    assert_eq!(attributions(&answer), [[[-0.5], [0.0]]]);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_container_has_closed_costs_no_answer() {
+    let container = ClosingContainer::start("0.5").await;
+    for _ in 0..5 {
+        let definition = json!({
+            "EndpointName": "remote",
+            "PrimaryContainer": { "Image": format!("http://{}", container.address) },
+            "ExplainerConfig": { "ClarifyExplainerConfig": baseline("1") },
+        });
+        let answer = ask(definition, "2").await;
+        assert_eq!(attributions(&answer), [[[0.0]]]);
+    }
+}
+
+#[tokio::test]
+async fn a_long_list_of_base_values_stays_out_of_the_headers() {
+    let container = StubContainer::saying(|n| vec![vec!["0.125"; 1000].join(","); n].join("\n")).await;
+    let answer = ask(container.endpoint(baseline("1")), "2").await;
+    assert_eq!((answer.status, answer.headers.get("x-explaind-base-values")), (200, None));
+    assert_eq!(attributions(&answer)[0][0].len(), 1000);
 }
 
 #[tokio::test]

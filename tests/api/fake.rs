@@ -73,11 +73,11 @@ impl Predictor for Fake {
         Ok(vec![0, 1])
     }
 
-    fn null_value(&self, _: &Arc<Call>, _: usize) -> Answer<'_, LinkedValue> {
+    fn null_value<'a>(&'a self, _: &'a Arc<Call>, _: &'a Predictions) -> Answer<'a, LinkedValue> {
         std::future::ready(Ok(LinkedValue { value: vec![0.0], clipped: 0 })).boxed()
     }
 
-    fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, _: usize) -> Answer<'a, Values> {
+    fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, _: &'a Predictions) -> Answer<'a, Values> {
         let values = numbers(&call.records).map(|numbers| {
             let of_games = games.iter().map(|game| play(&numbers, game)).collect();
             let mut values = Values { of_games, clipped: 0 };

@@ -1,5 +1,7 @@
 //! Records and model answers in both formats, as containers and model files take and give them.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::container::{StubContainer, baseline, typed};
@@ -215,6 +217,44 @@ async fn label_headers_of_the_endpoint_win_over_those_of_the_answer() {
     assert_eq!(labelled(Value::Null).await.json()["label_headers"], json!(["cat", "dog"]));
     assert_eq!(labelled(json!(["no", "yes"])).await.json()["label_headers"], json!(["no", "yes"]));
     assert_eq!(refusal(&labelled(json!(["a", "b", "c"])).await), "3 LabelHeaders for 2 outputs of the model");
+}
+
+#[tokio::test]
+async fn labels_in_another_order_are_refused() {
+    // Sorted by score, as some containers do.
+    let sorted = |line: &str| match line.trim() {
+        "1" => "\"['yes','no']\",\"[0.7,0.3]\"",
+        _ => "\"['no','yes']\",\"[0.9,0.1]\"",
+    };
+    let container = StubContainer::start(move |asked| {
+        typed("text/csv", asked.lines().into_iter().map(sorted).collect::<Vec<&str>>().join("\n"))
+    })
+    .await;
+    let definition = || {
+        let layout = json!({ "ProbabilityIndex": 1, "LabelIndex": 0 });
+        container.endpoint(with_inference(baseline("0"), layout))
+    };
+    let among_records = refusal(&ask(definition(), "text/csv", "1\n2").await);
+    assert!(among_records.contains("record 2 otherwise than those of record 1"), "{among_records}");
+    let among_answers = refusal(&ask(definition(), "text/csv", "1").await);
+    assert!(among_answers.contains("a synthetic record otherwise"), "{among_answers}");
+    assert_eq!(attributions(&ask(definition(), "text/csv", "2").await), [[[0.0, 0.0]]]);
+}
+
+#[tokio::test]
+async fn expressions_without_an_order_are_refused() {
+    let container = json_container().await;
+    for (member, expression) in [
+        ("FeaturesAttribute", "values(@)"),
+        ("FeaturesAttribute", "[a, features.*][1]"),
+        ("ProbabilityAttribute", "probabilities.*"),
+        ("LabelAttribute", "keys(probabilities)"),
+    ] {
+        let definition = container.endpoint(with_inference(baseline("0,0"), json!({ member: expression })));
+        let error = open(&definition, Path::new("")).await.err().expect("is refused");
+        assert!(error.to_string().contains("have no order"), "{member}: {error}");
+        assert!(explaind::aws::definition::member(&error).ends_with(member), "{member}");
+    }
 }
 
 #[tokio::test]

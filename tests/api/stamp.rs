@@ -69,7 +69,7 @@ async fn what_decides_nothing_leaves_the_stamp() {
 }
 
 #[tokio::test]
-async fn the_content_of_a_baseline_file_is_stamped_and_not_its_place() {
+async fn the_content_of_a_baseline_file_is_stamped() {
     let stamp_of = async |file: &str, content: &str| {
         let folder = folder_with_model("baseline", false);
         std::fs::write(folder.join(file), content).expect("writes");

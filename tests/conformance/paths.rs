@@ -131,11 +131,16 @@ impl Predictor for Games {
         Ok((0..self.n_players as u32).collect())
     }
 
-    fn null_value(&self, _: &Arc<Call>, _: usize) -> model::Answer<'_, LinkedValue> {
+    fn null_value<'a>(&'a self, _: &'a Arc<Call>, _: &'a Predictions) -> model::Answer<'a, LinkedValue> {
         async { Ok(LinkedValue { value: vec![0.0], clipped: 0 }) }.boxed()
     }
 
-    fn values<'a>(&'a self, _: &'a Arc<Call>, games: Vec<model::Game>, _: usize) -> model::Answer<'a, Values> {
+    fn values<'a>(
+        &'a self,
+        _: &'a Arc<Call>,
+        games: Vec<model::Game>,
+        _: &'a Predictions,
+    ) -> model::Answer<'a, Values> {
         let of_game = |game: &model::Game| Self::values_of(&self.games[game.record_idx], &game.coalitions);
         let values = Values { of_games: games.iter().map(of_game).collect(), clipped: 0 };
         async move { Ok(values) }.boxed()

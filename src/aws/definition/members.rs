@@ -46,10 +46,14 @@ impl<'a> Members<'a> {
     }
 
     /// Members of any other name that `is_free`: they have a shape, and nobody reads them.
-    pub fn pass_over<S: Shape>(&mut self, is_free: fn(&str) -> bool, shape: &S) {
+    pub fn pass_over<S: Shape>(&mut self, is_free: fn(&str) -> bool, shape: &S, constraint: &str) {
         self.is_free = is_free;
         for (name, value) in self.values.iter().filter(|(name, _)| is_free(name)) {
-            shape.read(Member { value, path: join(&self.path, &shown(name)), faults: &mut *self.faults });
+            let (path, mut faults) = (join(&self.path, &shown(name)), Faults::default());
+            shape.read(Member { value, path: path.clone(), faults: &mut faults });
+            if !faults.is_empty() {
+                self.faults.push(&path, &"(not shown)".into(), constraint);
+            }
         }
     }
 

@@ -51,7 +51,11 @@ struct Environment {
 
 /// Our own switches are checked; the model's variables are not ours to judge.
 fn read_environment(environment: &mut Members) -> Environment {
-    environment.pass_over(|name| !name.starts_with("EXPLAIND_"), &VARIABLE);
+    environment.pass_over(
+        |name| !name.starts_with("EXPLAIND_"),
+        &VARIABLE,
+        "Member must be a String of at most 1024 characters",
+    );
     Environment {
         kernel: environment.take("EXPLAIND_KERNEL", &KERNELS),
         names_container: environment.has(CONTAINER_URL),

@@ -22,7 +22,7 @@ const CONNECT_WAIT: Duration = Duration::from_secs(2);
 
 /// Connections kept for reuse, and for how long.
 const IDLE_CONNECTIONS_MAX: usize = 8;
-const IDLE_WAIT: Duration = Duration::from_secs(30);
+const IDLE_WAIT: Duration = Duration::from_secs(1);
 
 /// A container has 60 s to answer (SageMaker documentation, "Custom Inference Code with Hosting Services").
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
@@ -88,7 +88,12 @@ impl Container {
             true => ContainerError::Unreachable,
             false => ContainerError::BrokenOff,
         };
-        let response = self.client.request(self.request(message)).await.map_err(lost)?;
+        let response = match self.client.request(self.request(message.clone())).await {
+            // A container may close a kept connection in the moment it is used again.
+            Err(error) if !error.is_connect() => self.client.request(self.request(message)).await,
+            outcome => outcome,
+        };
+        let response = response.map_err(lost)?;
         if !response.status().is_success() {
             return Err(refused(response).await);
         }

@@ -32,22 +32,47 @@ pub struct ContainerSettings {
 pub struct ContainerPredictor {
     container: Container,
     layout: Arc<AnswerLayout>,
-    baseline: Table,
-    /// The baseline rows in CSV and in JSON.
-    baseline_cells: [Arc<[Cells]>; 2],
+    n_features: usize,
+    /// The baseline in CSV and in JSON.
+    baselines: [Baseline; 2],
     link: Link,
     template: Option<Template>,
     limits: BatchLimits,
 }
 
+/// Baseline rows as they are sent in one format.
+struct Baseline {
+    rows: Arc<[Cells]>,
+    /// Whether a column differs among the rows.
+    varies: Vec<bool>,
+}
+
+impl Baseline {
+    fn new(table: &Table, format: Format) -> Self {
+        let rows = Cells::of_records(table, format);
+        let varies = |column_idx| rows.iter().any(|row| row.get(column_idx) != rows[0].get(column_idx));
+        Self { varies: (0..table.n_columns()).map(varies).collect(), rows }
+    }
+
+    /// Features whose bytes are not those of all baseline rows.
+    fn differing(&self, record: &Cells) -> Vec<u32> {
+        let differs = |&feature: &u32| {
+            let column_idx = feature as usize;
+            self.varies[column_idx] || record.get(column_idx) != self.rows[0].get(column_idx)
+        };
+        (0..self.varies.len() as u32).filter(differs).collect()
+    }
+}
+
 impl ContainerPredictor {
+    /// The baseline has at least one row.
     pub fn new(container: Container, settings: ContainerSettings) -> Self {
         let ContainerSettings { baseline, link, layout, template, max_record_count, max_payload_bytes } = settings;
         Self {
             container,
             layout: Arc::new(layout),
-            baseline_cells: [Format::Csv, Format::JsonLines].map(|format| Cells::of_records(&baseline, format)),
-            baseline,
+            n_features: baseline.n_columns(),
+            baselines: [Format::Csv, Format::JsonLines].map(|format| Baseline::new(&baseline, format)),
             link,
             template,
             limits: BatchLimits {
@@ -57,8 +82,13 @@ impl ContainerPredictor {
         }
     }
 
+    fn baseline(&self, format: Format) -> &Baseline {
+        let [csv, json] = &self.baselines;
+        if format == Format::Csv { csv } else { json }
+    }
+
     async fn predictions(&self, call: &Call) -> Result<Predictions, ModelError> {
-        let (n_columns, expected) = (call.records.n_columns(), self.baseline.n_columns());
+        let (n_columns, expected) = (call.records.n_columns(), self.n_features);
         if n_columns != expected {
             return Err(ModelError::Width { record: 1, n_columns, expected });
         }
@@ -74,16 +104,17 @@ impl ContainerPredictor {
         .await
     }
 
-    /// Sums over the baseline rows of the scores of some rows, `[n_sums × n_outputs]`, asked batch by batch.
-    async fn sums(
+    /// Values of rows that follow each other, `[n_values × n_outputs]`: the link of the mean score over the baseline
+    /// rows, asked batch by batch.
+    async fn values_of_rows(
         &self,
         call: &Call,
         rows: impl Iterator<Item = Vec<u8>> + Send + 'static,
-        n_outputs: usize,
-    ) -> Result<Sums, ModelError> {
+        predictions: &Predictions,
+    ) -> Result<(Array2<f64>, Clipped), ModelError> {
         let mut rows = rows.peekable();
-        let mut sums = Sums { n_rows_each: self.baseline.n_records(), n_rows: 0, sums: Vec::new(), n_outputs };
-        let limits = self.limits;
+        let mut sums = Sums::new(self.baseline(call.records.format()).rows.len(), predictions);
+        let (limits, link) = (self.limits, self.link);
         loop {
             let (rest, batch) = offload(move |_| {
                 let batch = rows::next_batch(&mut rows, limits);
@@ -91,12 +122,11 @@ impl ContainerPredictor {
             })
             .await;
             rows = rest;
-            let Some(batch) = batch? else { return Ok(sums) };
-            let reply =
-                self.container.invoke(Message { payload: Bytes::from(batch.body), ..call.message.clone() });
-            let (reply, layout) = (reply.await?, Arc::clone(&self.layout));
+            let Some(batch) = batch? else { return Ok(offload(move |_| linked(link, sums.means())).await) };
+            let message = Message { payload: Bytes::from(batch.body), ..call.message.clone() };
+            let (reply, layout) = (self.container.invoke(message).await?, Arc::clone(&self.layout));
             sums = offload(move |_| {
-                sums.add(&read(&layout, reply, batch.n_rows)?.scores.scores)?;
+                sums.add(&read(&layout, reply, batch.n_rows)?.scores)?;
                 Ok::<Sums, ModelError>(sums)
             })
             .await?;
@@ -105,24 +135,27 @@ impl ContainerPredictor {
 
     fn row_format(&self, call: &Call) -> Result<(RowFormat, Arc<[Cells]>), ModelError> {
         let format = call.records.format();
-        let [csv, json] = &self.baseline_cells;
-        let baseline = if format == Format::Csv { csv } else { json };
-        Ok((RowFormat::new(format, self.template.as_ref())?, Arc::clone(baseline)))
+        let rows = Arc::clone(&self.baseline(format).rows);
+        Ok((RowFormat::new(format, self.template.as_ref())?, rows))
     }
 
-    async fn value_of_nobody(&self, call: &Call, n_outputs: usize) -> Result<LinkedValue, ModelError> {
+    async fn value_of_nobody(&self, call: &Call, predictions: &Predictions) -> Result<LinkedValue, ModelError> {
         let (format, baseline) = self.row_format(call)?;
-        let sums = self.sums(call, rows::of_nobody(baseline, format), n_outputs).await?;
-        let (values, clipped) = linked(self.link, sums.means());
+        let (values, clipped) = self.values_of_rows(call, rows::of_nobody(baseline, format), predictions).await?;
         Ok(LinkedValue { value: values.into_raw_vec_and_offset().0, clipped })
     }
 
-    async fn values_of(&self, call: &Arc<Call>, games: Vec<Game>, n_outputs: usize) -> Result<Values, ModelError> {
+    async fn values_of_games(
+        &self,
+        call: &Arc<Call>,
+        games: Vec<Game>,
+        predictions: &Predictions,
+    ) -> Result<Values, ModelError> {
         let (format, baseline) = self.row_format(call)?;
         let games: Arc<[Game]> = games.into();
         let rows = rows::of_games(Arc::clone(call), Arc::clone(&games), baseline, format);
-        let (values, clipped) = linked(self.link, self.sums(call, rows, n_outputs).await?.means());
-        Ok(Values { of_games: by_game(&games, &values), clipped })
+        let (values, clipped) = self.values_of_rows(call, rows, predictions).await?;
+        Ok(Values { of_games: offload(move |_| by_game(&games, &values)).await, clipped })
     }
 }
 
@@ -132,20 +165,21 @@ impl Predictor for ContainerPredictor {
     }
 
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError> {
-        let differs = |&column: &u32| {
-            let cell = call.records.cell(record_idx, column as usize);
-            (0..self.baseline.n_records())
-                .any(|row_idx| !cell.equals(self.baseline.cell(row_idx, column as usize)))
-        };
-        Ok((0..call.records.n_columns() as u32).filter(differs).collect())
+        let format = call.records.format();
+        Ok(self.baseline(format).differing(&Cells::of_record(&call.records, record_idx, format)))
     }
 
-    fn null_value<'a>(&'a self, call: &'a Arc<Call>, n_outputs: usize) -> Answer<'a, LinkedValue> {
-        self.value_of_nobody(call, n_outputs).boxed()
+    fn null_value<'a>(&'a self, call: &'a Arc<Call>, predictions: &'a Predictions) -> Answer<'a, LinkedValue> {
+        self.value_of_nobody(call, predictions).boxed()
     }
 
-    fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, n_outputs: usize) -> Answer<'a, Values> {
-        self.values_of(call, games, n_outputs).boxed()
+    fn values<'a>(
+        &'a self,
+        call: &'a Arc<Call>,
+        games: Vec<Game>,
+        predictions: &'a Predictions,
+    ) -> Answer<'a, Values> {
+        self.values_of_games(call, games, predictions).boxed()
     }
 }
 
@@ -174,20 +208,31 @@ fn linked(link: Link, mut scores: Array2<f64>) -> (Array2<f64>, Clipped) {
     (scores, clipped)
 }
 
-/// Scores of neighbouring rows, added up.
+/// Scores of rows that follow each other, added up over the baseline rows.
 struct Sums {
     n_rows_each: usize,
     n_rows: usize,
     /// Of the client's own records; at least one.
     n_outputs: usize,
+    /// What names each of several outputs in the client's own answer.
+    names: Option<Vec<String>>,
     /// `[n_sums × n_outputs]`, row-major.
     sums: Vec<f64>,
 }
 
 impl Sums {
-    fn add(&mut self, scores: &Array2<f64>) -> Result<(), ModelError> {
+    fn new(n_rows_each: usize, predictions: &Predictions) -> Self {
+        let n_outputs = predictions.values.ncols();
+        let names = predictions.labels.clone().filter(|labels| n_outputs > 1 && labels.len() == n_outputs);
+        Self { n_rows_each, n_rows: 0, n_outputs, names, sums: Vec::new() }
+    }
+
+    fn add(&mut self, Scores { scores, labels }: &Scores) -> Result<(), ModelError> {
         if scores.ncols() != self.n_outputs {
             return Err(ModelError::Outputs { got: scores.ncols(), expected: self.n_outputs });
+        }
+        if self.names.is_some() && self.names != *labels {
+            return Err(ModelError::Labels);
         }
         scores.rows().into_iter().for_each(|row| self.add_row(row));
         Ok(())

@@ -32,7 +32,7 @@ impl Cells {
         (0..table.n_records()).map(|record_idx| Self::of_record(table, record_idx, format)).collect()
     }
 
-    fn get(&self, idx: usize) -> &[u8] {
+    pub(super) fn get(&self, idx: usize) -> &[u8] {
         let start = if idx == 0 { 0 } else { self.ends[idx - 1] };
         &self.bytes[start..self.ends[idx]]
     }

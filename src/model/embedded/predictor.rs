@@ -19,6 +19,8 @@ struct Inner {
     scorer: Scorer,
     /// `[n_baseline_rows × n_features]`.
     baseline: Array2<f32>,
+    /// Whether a feature differs among the baseline rows.
+    varies: Vec<bool>,
     link: Link,
     null_value: LinkedValue,
 }
@@ -31,7 +33,9 @@ impl Embedded {
             return Err(ModelError::Width { record: 1, n_columns: baseline.ncols(), expected });
         }
         let empty = LinkedValue { value: vec![0.0; scorer.n_outputs()], clipped: 0 };
-        let mut inner = Inner { scorer, baseline, link, null_value: empty };
+        let varies = |column: ArrayView1<f32>| column.iter().any(|&number| !is_same(number, column[0]));
+        let varies = baseline.columns().into_iter().map(varies).collect();
+        let mut inner = Inner { scorer, baseline, varies, link, null_value: empty };
         inner.null_value = inner.value_of_nobody()?;
         Ok(Self(Arc::new(inner)))
     }
@@ -47,20 +51,25 @@ impl Predictor for Embedded {
         let numbers = call.records.numbers()?;
         let record = numbers.row(record_idx);
         let differs = |&feature: &u32| {
-            let (x, rows) = (record[feature as usize], self.0.baseline.column(feature as usize));
-            rows.iter().any(|&b| x != b && !(x.is_nan() && b.is_nan()))
+            let feature = feature as usize;
+            self.0.varies[feature] || !is_same(record[feature], self.0.baseline[[0, feature]])
         };
         Ok((0..record.len() as u32).filter(differs).collect())
     }
 
-    fn null_value(&self, _: &Arc<Call>, _: usize) -> Answer<'_, LinkedValue> {
+    fn null_value<'a>(&'a self, _: &'a Arc<Call>, _: &'a Predictions) -> Answer<'a, LinkedValue> {
         std::future::ready(Ok(self.0.null_value.clone())).boxed()
     }
 
-    fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, _: usize) -> Answer<'a, Values> {
+    fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, _: &'a Predictions) -> Answer<'a, Values> {
         let (inner, call) = (Arc::clone(&self.0), Arc::clone(call));
         offload(move |stop| inner.values(call.records.numbers()?, &games, stop)).boxed()
     }
+}
+
+/// Missing values are the same.
+fn is_same(a: f32, b: f32) -> bool {
+    a == b || (a.is_nan() && b.is_nan())
 }
 
 /// A block of neighbouring coalitions of one game, and where their values go.

@@ -6,7 +6,7 @@ use jmespath::Variable;
 use serde_json::Number;
 
 use super::list::{Item, is_list, parse_list};
-use super::{AnswerError, AnswerLayout, Scores, shown, stack};
+use super::{AnswerError, AnswerLayout, Scores, common_labels, shown, stack};
 use crate::records::table::{Table, TableError};
 use crate::records::{Format, Json};
 
@@ -66,8 +66,11 @@ pub fn scores(layout: &AnswerLayout, text: &str, n_records: usize) -> Result<Sco
         Some(index) => field_scores(&rows.field(record, index)?, record, index),
         None => row_scores(&rows.row(record), record),
     })?;
-    let label = layout.label_index.map(|index| rows.field(1, index)).transpose()?;
-    Ok(Scores { scores, labels: label.and_then(|field| labels(&field)) })
+    let labels = common_labels(&scores, |record| match layout.label_index {
+        Some(index) => Ok(labels(&rows.field(record, index)?)),
+        None => Ok(None),
+    })?;
+    Ok(Scores { scores, labels })
 }
 
 /// The whole row: numbers, or one list.

@@ -2,7 +2,7 @@
 
 use jmespath::Variable;
 
-use super::{AnswerError, AnswerLayout, Scores, shown, stack};
+use super::{AnswerError, AnswerLayout, Scores, common_labels, shown, stack};
 use crate::records::{Expression, Json, parse_json};
 
 /// One value a line; a last line break is no record.
@@ -28,9 +28,11 @@ pub fn scores(layout: &AnswerLayout, text: &str, n_records: usize) -> Result<Sco
         Some(expression) => found_scores(expression, record, &records[record - 1]),
         None => line_scores(record, &records[record - 1]),
     })?;
-    let label =
-        layout.label_attribute.as_ref().map(|expression| evaluate(expression, 1, &records[0])).transpose()?;
-    Ok(Scores { scores, labels: label.as_deref().and_then(labels) })
+    let labels = common_labels(&scores, |record| match &layout.label_attribute {
+        Some(expression) => Ok(labels(&*evaluate(expression, record, &records[record - 1])?)),
+        None => Ok(None),
+    })?;
+    Ok(Scores { scores, labels })
 }
 
 fn evaluate(expression: &Expression, record: usize, json: &Json) -> Result<Json, AnswerError> {

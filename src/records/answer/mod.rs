@@ -59,6 +59,8 @@ pub enum AnswerError {
     NoScores { record: usize },
     #[error("the model's answer has {got} scores for record {record} and {expected} for record 1")]
     Outputs { record: usize, got: usize, expected: usize },
+    #[error("the model's answer names the scores of record {record} otherwise than those of record 1")]
+    Labels { record: usize },
     #[error("the model's answer has the score {score} for record {record}: scores must be finite")]
     NotFinite { record: usize, score: f64 },
 }
@@ -93,6 +95,21 @@ fn stack(
         scores.extend(row);
     }
     Ok(Array2::from_shape_vec((n_records, n_outputs), scores).expect("rows of two lengths. This is a bug."))
+}
+
+/// The labels of record 1. Where they name each of several scores, all records must have them in that order.
+fn common_labels(
+    scores: &Array2<f64>,
+    labels: impl Fn(usize) -> Result<Option<Vec<String>>, AnswerError>,
+) -> Result<Option<Vec<String>>, AnswerError> {
+    let first = labels(1)?;
+    let names_scores = first.as_ref().is_some_and(|names| names.len() > 1 && names.len() == scores.ncols());
+    for record in 2..=scores.nrows() {
+        if names_scores && labels(record)? != first {
+            return Err(AnswerError::Labels { record });
+        }
+    }
+    Ok(first)
 }
 
 fn check_row(row: &[f64], record: usize, expected: usize) -> Result<(), AnswerError> {

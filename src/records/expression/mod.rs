@@ -64,6 +64,11 @@ impl Expression {
         &self.text
     }
 
+    /// Whether its result may stand in the order of an object's keys, which is not the order they were written in.
+    pub fn lists_members(&self) -> bool {
+        lists_members(&self.ast)
+    }
+
     /// Parts of the result that come from `json` are the same allocations as there.
     pub fn evaluate(&self, json: &Json) -> Result<Json, ExpressionError> {
         self.evaluate_counted(json).map(|(result, _)| result)
@@ -121,6 +126,15 @@ fn check(ast: &Ast) -> Result<(), String> {
         _ => {}
     }
     children(ast).into_iter().try_for_each(check)
+}
+
+fn lists_members(ast: &Ast) -> bool {
+    let is_list = match ast {
+        Ast::ObjectValues { .. } => true,
+        Ast::Function { name, .. } => ["keys", "values"].contains(&name.as_str()),
+        _ => false,
+    };
+    is_list || children(ast).into_iter().any(lists_members)
 }
 
 fn check_index(idx: i32) -> Result<(), String> {
