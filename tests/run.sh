@@ -93,7 +93,8 @@ step "shaders" check_shaders
 step "dependencies" check_dependencies
 step "unit tests" cargo test --quiet --lib
 step "build" cargo build --quiet --release
-step "house rules, API, conformance" cargo test --quiet --release --test tidy --test api --test conformance --no-fail-fast
+step "house rules, corpus, API, conformance" \
+    cargo test --quiet --release --test tidy --test fuzz --test api --test conformance --no-fail-fast
 
 if [ "$mode" = all ]; then
     step "boto3 on the CPU path" client_tests boto3 cpu

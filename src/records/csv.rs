@@ -51,6 +51,7 @@ fn read_record(cells: &mut Cells, rows: &mut Rows) -> Result<(), TableError> {
             reason,
         })?;
         rows.push(cell);
+        rows.check_width()?;
         if end != End::Comma {
             return rows.end_record();
         }

@@ -4,7 +4,7 @@
 use jmespath::Variable;
 
 use super::json_tree::Tree;
-use super::payload::readable;
+use super::payload::{PayloadError, readable};
 use super::table::{Rows, TableError};
 use super::{Expression, ExpressionError, Json, spell};
 
@@ -18,6 +18,8 @@ pub enum FeaturesError {
     ExpressionGives { expression: String, gives: &'static str },
     #[error(transparent)]
     Expression(#[from] ExpressionError),
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
     #[error("feature {column} is {kind}")]
     Nested { column: usize, kind: &'static str },
 }
@@ -57,6 +59,8 @@ fn push_features(tree: &Tree, features: Option<&Expression>, rows: &mut Rows) ->
         match (tree.spelling(feature), &**feature) {
             (Some(spelling), _) => rows.push(spelling),
             (None, Variable::Number(number)) => rows.push(&spell_computed(number)),
+            // No record has it, but a literal of the expression may.
+            (None, Variable::String(text)) if text.contains('\0') => return Err(PayloadError::Nul.into()),
             (None, Variable::Array(_) | Variable::Object(_) | Variable::Expref(_)) => {
                 return Err(FeaturesError::Nested { column: rows.column(), kind: kind(feature) });
             }
@@ -172,6 +176,7 @@ mod tests {
             (b"{\"f\":{}}", "f", "record 1: the expression \"f\" gives not an array of features but an object"),
             (b"[1,[2]]", "", "record 1: feature 2 is an array"),
             (b"[1]\n[{}]", "", "record 2: feature 1 is an object"),
+            (b"{\"f\":1}", "[f, `\"\\u0000\"`]", "record 1: the text has a NUL character"),
         ] {
             assert_eq!(read(payload, features).expect_err("is refused"), expected);
         }

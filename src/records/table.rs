@@ -38,8 +38,8 @@ pub enum TableError {
     NoFeatures { record: usize },
     #[error("record {record} has {n_columns} features instead of {expected}")]
     Width { record: usize, n_columns: usize, expected: usize },
-    #[error("record {record} has {n_columns} features; the limit is {limit} features")]
-    TooWide { record: usize, n_columns: usize, limit: usize },
+    #[error("record {record} has more features than the limit of {limit} features")]
+    TooWide { record: usize, limit: usize },
     #[error("the payload has more records than the limit of {limit} records")]
     TooMany { limit: usize },
     #[error("with record {record} the features take {bytes} bytes; the limit is {limit} bytes")]
@@ -172,14 +172,20 @@ impl Rows {
         self.ends.push(self.text.len() as u32);
     }
 
+    /// Called while a record goes on, so that one without end takes no more.
+    pub(super) fn check_width(&self) -> Result<(), TableError> {
+        if self.n_pushed() > COLUMNS_MAX {
+            return Err(TableError::TooWide { record: self.record(), limit: COLUMNS_MAX });
+        }
+        Ok(())
+    }
+
     pub(super) fn end_record(&mut self) -> Result<(), TableError> {
         let (record, n_columns, bytes) = (self.record(), self.n_pushed(), self.text.len());
         if record > self.records_max {
             return Err(TableError::TooMany { limit: self.records_max });
         }
-        if n_columns > COLUMNS_MAX {
-            return Err(TableError::TooWide { record, n_columns, limit: COLUMNS_MAX });
-        }
+        self.check_width()?;
         if bytes > CELL_BYTES_MAX {
             return Err(TableError::TooLong { record, bytes, limit: CELL_BYTES_MAX });
         }
@@ -237,6 +243,6 @@ mod tests {
             table.map(|table| (table.n_records(), table.n_columns())).map_err(|error| error.to_string())
         };
         assert_eq!(read(65_536), Ok((1, 65_536)));
-        assert_eq!(read(65_537), Err("record 1 has 65537 features; the limit is 65536 features".to_owned()));
+        assert_eq!(read(65_537), Err("record 1 has more features than the limit of 65536 features".to_owned()));
     }
 }

@@ -30,9 +30,15 @@ use crate::wire::Wire;
 /// Nothing here takes longer unless it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-pub struct TestApp {
+/// A client of one server.
+#[derive(Clone)]
+pub struct Caller {
     address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
+}
+
+pub struct TestApp {
+    caller: Caller,
     stop: oneshot::Sender<Duration>,
     served: JoinHandle<bool>,
 }
@@ -42,6 +48,25 @@ pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Bytes,
+}
+
+impl Caller {
+    pub fn to(address: SocketAddr) -> Self {
+        Self { address, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+
+    /// Sends a request whose URI is a path.
+    pub fn send(&self, mut request: Request<Full<Bytes>>) -> impl Future<Output = Answer> + Send + 'static {
+        let uri = format!("http://{}{}", self.address, request.uri());
+        *request.uri_mut() = uri.parse().expect("is a URI");
+        let response = self.client.request(request);
+        async {
+            let response = within(PATIENCE, response).await.expect("an answer");
+            let (parts, body) = response.into_parts();
+            let body = within(PATIENCE, body.collect()).await.expect("a whole answer").to_bytes();
+            Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        }
+    }
 }
 
 impl TestApp {
@@ -80,21 +105,11 @@ impl TestApp {
         let (stop, stopped) = oneshot::channel();
         let stopped = async move { stopped.await.unwrap_or_default() };
         let served = tokio::spawn(serve(listener, App::new(registry, config, metrics()), stopped));
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { address, client, stop, served }
+        Self { caller: Caller::to(address), stop, served }
     }
 
-    /// Sends a request whose URI is a path.
-    pub fn send(&self, mut request: Request<Full<Bytes>>) -> impl Future<Output = Answer> + Send + 'static {
-        let uri = format!("http://{}{}", self.address, request.uri());
-        *request.uri_mut() = uri.parse().expect("is a URI");
-        let response = self.client.request(request);
-        async {
-            let response = within(PATIENCE, response).await.expect("an answer");
-            let (parts, body) = response.into_parts();
-            let body = within(PATIENCE, body.collect()).await.expect("a whole answer").to_bytes();
-            Answer { status: parts.status.as_u16(), headers: parts.headers, body }
-        }
+    pub fn send(&self, request: Request<Full<Bytes>>) -> impl Future<Output = Answer> + Send + 'static {
+        self.caller.send(request)
     }
 
     /// The same as a task, so that the test goes on.
@@ -103,11 +118,11 @@ impl TestApp {
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.caller.address
     }
 
     pub async fn wire(&self) -> Wire {
-        Wire::open(self.address).await
+        Wire::open(self.address()).await
     }
 
     /// Shuts down as Ctrl-C does; the handle ends with what `serve` returned.

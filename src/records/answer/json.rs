@@ -5,6 +5,9 @@ use jmespath::Variable;
 use super::{AnswerError, AnswerLayout, Scores, common_labels, shown, stack};
 use crate::records::{Expression, Json, parse_json};
 
+/// JSON values of one answer. Each takes some 70 bytes while it is read.
+const VALUES_MAX: usize = 4 << 20;
+
 /// One value a line; a last line break is no record.
 pub fn records(text: &str, n_records: usize) -> Result<Vec<Json>, AnswerError> {
     if text.trim().is_empty() {
@@ -18,8 +21,18 @@ pub fn records(text: &str, n_records: usize) -> Result<Vec<Json>, AnswerError> {
     if got != n_records {
         return Err(AnswerError::Count { got, expected: n_records });
     }
+    check_values(text)?;
     let json = |(record, line)| parse_json(line).map_err(|source| AnswerError::Json { record, source });
     lines.by_ref().map(json).collect()
+}
+
+/// Every value but the first of a line stands behind one of these, which strings may hold, too.
+fn check_values(text: &str) -> Result<(), AnswerError> {
+    let n_values = 1 + text.bytes().filter(|byte| b",[{:\n".contains(byte)).count();
+    if n_values > VALUES_MAX {
+        return Err(AnswerError::TooManyValues { n_values, limit: VALUES_MAX });
+    }
+    Ok(())
 }
 
 pub fn scores(layout: &AnswerLayout, text: &str, n_records: usize) -> Result<Scores, AnswerError> {

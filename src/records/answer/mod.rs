@@ -43,6 +43,8 @@ pub enum AnswerError {
     Csv(TableError),
     #[error("the model's answer, record {record}: the line is empty")]
     EmptyLine { record: usize },
+    #[error("the model's answer has about {n_values} JSON values; the limit is {limit} values")]
+    TooManyValues { n_values: usize, limit: usize },
     #[error("the model's answer, record {record}, is not JSON: {source}")]
     Json { record: usize, source: serde_json::Error },
     #[error("the model's answer, record {record}: index {index} is beyond its {n_fields} fields")]

@@ -1,0 +1,59 @@
+//! The program itself as a server, with what Linux says about its memory.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::Caller;
+
+pub struct Process {
+    child: Child,
+    pub caller: Caller,
+    /// MiB before the first request. None where the system does not say.
+    pub idle_mib: Option<u64>,
+}
+
+impl Process {
+    /// Serves what is below these paths, on the CPU.
+    pub fn serving(endpoints: &[&Path]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_explaind"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EXPLAIND_")) {
+            command.env_remove(name);
+        }
+        command.args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu"]).env("EXPLAIND_LOG", "error");
+        for path in endpoints {
+            command.arg("--endpoints").arg(path);
+        }
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("reads");
+        let address = line.trim().strip_prefix("listening on http://").expect("listens");
+        let idle_mib = status_mib(child.id(), "VmRSS:");
+        Self { child, caller: Caller::to(address.parse().expect("is an address")), idle_mib }
+    }
+
+    /// Forgets the peak of memory so far.
+    pub fn begin_peak(&self) {
+        let _ = std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
+    }
+
+    /// The most MiB that the process held since `begin_peak`. None where the system does not say.
+    pub fn peak(&self) -> Option<u64> {
+        status_mib(self.child.id(), "VmHWM:")
+    }
+}
+
+fn status_mib(process: u32, field: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib >> 10)
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,398 @@
+//! What holds for any bytes at all: one function for each reader of text from outside. Each says whether it took the
+//! input, and panics where a law breaks. The same functions run over the corpus as a test and under libFuzzer.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use explaind::aws::fault::Faults;
+use explaind::aws::{definition, headers};
+use explaind::config::Kernel;
+use explaind::records::{
+    AnswerLayout, Expression, Filter, FilterError, Format, Json, JsonError, Table, TableError, Template,
+    answer_records, parse_json, write_text,
+};
+use serde_json::Value;
+
+/// A reader of text from outside.
+pub struct Target {
+    pub name: &'static str,
+    pub takes: fn(&[u8]) -> bool,
+}
+
+pub const TARGETS: [Target; 7] = [
+    Target { name: "csv", takes: csv },
+    Target { name: "json_lines", takes: json_lines },
+    Target { name: "template", takes: template },
+    Target { name: "headers", takes: header_values },
+    Target { name: "answer", takes: answer },
+    Target { name: "expression", takes: expression },
+    Target { name: "definition", takes: endpoint_definition },
+];
+
+const RECORDS_MAX: usize = 64;
+/// Any text that a client is told; texts of its own in it are cut or short.
+const ERROR_BYTES_MAX: usize = 3 << 10;
+/// Of a definition up to a hundred faults are told.
+const DEFINITION_ERROR_BYTES_MAX: usize = 64 << 10;
+/// For inputs of 64 KiB at most, on a busy machine, in a build for fuzzing.
+const TOOK_MAX: Duration = Duration::from_secs(10);
+/// Characters of a ContentTemplate in the service model.
+const TEMPLATE_CHARS_MAX: usize = 64;
+
+pub fn run(target: &Target, data: &[u8]) -> bool {
+    let started = Instant::now();
+    let takes = (target.takes)(data);
+    assert!(started.elapsed() < TOOK_MAX, "{} took {:?}", target.name, started.elapsed());
+    takes
+}
+
+fn csv(data: &[u8]) -> bool {
+    check_table(data, Format::Csv, None)
+}
+
+/// The first line is FeaturesAttribute, if it says anything; what follows are the records.
+fn json_lines(data: &[u8]) -> bool {
+    let Some((line, payload)) = first_line(data) else { return false };
+    if line.is_empty() {
+        return check_table(payload, Format::JsonLines, None);
+    }
+    Expression::compile(line).is_ok_and(|features| check_table(payload, Format::JsonLines, Some(&features)))
+}
+
+fn check_table(payload: &[u8], format: Format, features: Option<&Expression>) -> bool {
+    match Table::read(payload, format, features, RECORDS_MAX) {
+        Ok(table) => {
+            check_cells(&table);
+            check_own_format(&table);
+            check_other_format(&table);
+            check_numbers(&table);
+            true
+        }
+        Err(error) => {
+            check_text(&error.to_string(), ERROR_BYTES_MAX);
+            let n_lines = payload.split(|&byte| byte == b'\n').count();
+            let record = record_of(&error);
+            assert!(record.is_none_or(|record| (1..=n_lines + 1).contains(&record)), "{error} in {n_lines} lines");
+            check_place(&error, payload);
+            false
+        }
+    }
+}
+
+fn record_of(error: &TableError) -> Option<usize> {
+    match error {
+        TableError::Empty | TableError::TooMany { .. } => None,
+        TableError::EmptyLine { record }
+        | TableError::NoFeatures { record }
+        | TableError::Width { record, .. }
+        | TableError::TooWide { record, .. }
+        | TableError::TooLong { record, .. }
+        | TableError::Csv { record, .. }
+        | TableError::Json { record, .. }
+        | TableError::Features { record, .. } => Some(*record),
+    }
+}
+
+/// Columns and bytes that an error names are there, or come next.
+fn check_place(error: &TableError, payload: &[u8]) {
+    match error {
+        TableError::Csv { column, .. } => assert!((1..=payload.len() + 1).contains(column), "{error}"),
+        TableError::Json { reason: JsonError::Payload(_), .. } => {}
+        TableError::Json {
+            reason:
+                JsonError::EndsEarly { byte }
+                | JsonError::Unexpected { byte, .. }
+                | JsonError::OutOfRange { byte, .. }
+                | JsonError::String { byte, .. }
+                | JsonError::KeyTwice { byte, .. }
+                | JsonError::TooDeep { byte, .. }
+                | JsonError::TooManyValues { byte, .. },
+            ..
+        } => assert!((1..=payload.len() + 1).contains(byte), "{error}"),
+        _ => {}
+    }
+}
+
+fn check_cells(table: &Table) {
+    assert!((1..=RECORDS_MAX).contains(&table.n_records()) && table.n_columns() > 0);
+    assert_eq!(table.rows().count(), table.n_records());
+    assert!(table.rows().all(|row| row.count() == table.n_columns()));
+    assert!(table.rows().flatten().all(|cell| cell.equals(cell)));
+}
+
+/// Every record in one line.
+fn written(table: &Table, target: Format) -> Vec<u8> {
+    let mut out = Vec::new();
+    for row in table.rows() {
+        if target == Format::JsonLines {
+            out.push(b'[');
+        }
+        for (column_idx, cell) in row.enumerate() {
+            if column_idx > 0 {
+                out.push(b',');
+            }
+            cell.write(target, &mut out);
+        }
+        out.extend_from_slice(if target == Format::JsonLines { b"]\n" } else { b"\n" });
+    }
+    out
+}
+
+fn read_back(bytes: &[u8], format: Format) -> Table {
+    let read = Table::read(bytes, format, None, RECORDS_MAX);
+    read.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes)))
+}
+
+fn check_own_format(table: &Table) {
+    let again = read_back(&written(table, table.format()), table.format());
+    let raws =
+        |table: &Table| -> Vec<String> { table.rows().flatten().map(|cell| cell.raw().to_owned()).collect() };
+    assert_eq!((table.n_columns(), raws(table)), (again.n_columns(), raws(&again)));
+}
+
+fn check_other_format(table: &Table) {
+    let target = if table.format() == Format::Csv { Format::JsonLines } else { Format::Csv };
+    let bytes = written(table, target);
+    if target == Format::JsonLines {
+        check_json_rows(&bytes, table.n_columns());
+    }
+    // A single `null` is an empty line in CSV, which is no record.
+    if target == Format::Csv && table.n_columns() == 1 && table.rows().flatten().any(|cell| cell.raw() == "null") {
+        return;
+    }
+    let other = read_back(&bytes, target);
+    assert_eq!((other.n_records(), other.n_columns()), (table.n_records(), table.n_columns()));
+    for (ours, theirs) in table.rows().flatten().zip(other.rows().flatten()) {
+        match target {
+            Format::JsonLines => assert!(ours.equals(theirs) && theirs.equals(ours), "{ours:?} {theirs:?}"),
+            Format::Csv => assert_eq!(ours.text(), theirs.text()),
+        }
+    }
+}
+
+fn check_json_rows(bytes: &[u8], n_columns: usize) {
+    for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let row: Vec<Value> = serde_json::from_slice(line).expect("a written row is JSON");
+        assert!(row.len() == n_columns && row.iter().all(|cell| !cell.is_array() && !cell.is_object()));
+    }
+}
+
+fn check_numbers(table: &Table) {
+    match table.numbers() {
+        Ok(numbers) => {
+            assert_eq!(numbers.dim(), (table.n_records(), table.n_columns()));
+            assert!(numbers.iter().all(|number| !number.is_infinite()));
+        }
+        Err(error) => check_text(&error.to_string(), ERROR_BYTES_MAX),
+    }
+}
+
+/// The first line is ContentTemplate; what follows are records in CSV, which every template can hold.
+fn template(data: &[u8]) -> bool {
+    let Some((line, payload)) = first_line(data).filter(|(line, _)| line.chars().count() <= TEMPLATE_CHARS_MAX)
+    else {
+        return false;
+    };
+    let template = match Template::compile(line) {
+        Ok(template) => template,
+        Err(error) => {
+            check_text(&error.to_string(), ERROR_BYTES_MAX);
+            return false;
+        }
+    };
+    assert_eq!(format!("{}$features{}", template.before(), template.after()), line);
+    let Ok(table) = Table::read(payload, Format::Csv, None, RECORDS_MAX) else { return false };
+    for row in String::from_utf8(written(&table, Format::JsonLines)).expect("rows are UTF-8").lines() {
+        let whole = format!("{}{row}{}", template.before(), template.after());
+        let json: Value = serde_json::from_str(&whole).expect("a templated row is JSON");
+        let features: Value = serde_json::from_str(row).expect("a row is JSON");
+        assert!(holds(&json, &features), "{features} is not in {json}");
+        assert!(!whole.contains(['\n', '\r']), "{whole:?} is more than one line");
+    }
+    true
+}
+
+/// Whether a part of `json` is `part`.
+fn holds(json: &Value, part: &Value) -> bool {
+    json == part
+        || match json {
+            Value::Array(elements) => elements.iter().any(|element| holds(element, part)),
+            Value::Object(members) => members.values().any(|member| holds(member, part)),
+            _ => false,
+        }
+}
+
+/// The first byte says which header; each line that follows is a value of it.
+fn header_values(data: &[u8]) -> bool {
+    let Some((&which, values)) = data.split_first() else { return false };
+    let limit = &headers::LIMITS[usize::from(which) % headers::LIMITS.len()];
+    let values: Vec<&[u8]> = values.split(|&byte| byte == b'\n').collect();
+    let mut faults = Faults::default();
+    limit.check(&values, &mut faults);
+    check_text(&faults.to_string(), ERROR_BYTES_MAX);
+    assert!(!faults.to_string().contains(char::is_control), "{faults}");
+    if !faults.is_empty() {
+        return false;
+    }
+    let text = std::str::from_utf8(values[0]).expect("a value without faults is UTF-8");
+    assert!(text.trim().chars().count() <= 1024);
+    check_mime(text);
+    match Filter::compile(text.trim()) {
+        Ok(filter) => assert!(filter.select(&[]).is_ok_and(|selected| selected.is_empty())),
+        Err(error) => check_text(&error.to_string(), 4 * ERROR_BYTES_MAX),
+    }
+    true
+}
+
+/// Case, blanks and parameters of a MIME type say nothing.
+fn check_mime(text: &str) {
+    let format = Format::from_mime(text);
+    for other in [text.to_ascii_uppercase(), format!("\t{text} "), format!("{text} ; a=b")] {
+        assert_eq!(Format::from_mime(&other), format, "{other:?}");
+    }
+}
+
+/// The first line lays the answer out: a byte for the format, one for the number of records, one for each index
+/// (`0` to `9`, anything else is none), then ProbabilityAttribute, a `|` and LabelAttribute, each perhaps empty.
+fn answer(data: &[u8]) -> bool {
+    let Some((line, text)) = first_line(data) else { return false };
+    let (Some((format, n_records, layout)), Ok(text)) = (read_layout(line), std::str::from_utf8(text)) else {
+        return false;
+    };
+    let records = answer_records(text, format, n_records);
+    match (layout.read(text, format, n_records), &records) {
+        (Ok(scores), Ok(records)) => {
+            assert_eq!((records.len(), scores.scores.nrows()), (n_records, n_records));
+            assert!(scores.scores.ncols() > 0 && scores.scores.iter().all(|score| score.is_finite()));
+            assert!(scores.labels.is_none_or(|labels| !labels.is_empty()));
+            records.iter().for_each(check_json);
+            if layout.probability_index.is_none() && layout.probability_attribute.is_none() {
+                let told: Vec<f64> = records.iter().flat_map(numbers_of).collect();
+                assert_eq!(told, scores.scores.iter().copied().collect::<Vec<f64>>());
+            }
+            true
+        }
+        (Ok(_), Err(error)) => panic!("scores without records: {error}"),
+        (Err(error), records) => {
+            check_text(&error.to_string(), ERROR_BYTES_MAX);
+            assert!(records.as_ref().err().is_none_or(|other| other.to_string() == error.to_string()));
+            false
+        }
+    }
+}
+
+fn read_layout(line: &str) -> Option<(Format, usize, AnswerLayout)> {
+    let mut chars = line.chars();
+    let format = if chars.next()? == 'c' { Format::Csv } else { Format::JsonLines };
+    let mut digit = || chars.next().and_then(|c| c.to_digit(10)).map(|digit| digit as usize);
+    let (n_records, probability_index, label_index) = (digit()?.max(1), digit(), digit());
+    let (probability, label) = chars.as_str().split_once('|').unwrap_or((chars.as_str(), ""));
+    let attribute = |text: &str| Expression::compile(text).ok().filter(|_| !text.is_empty());
+    let (probability_attribute, label_attribute) = (attribute(probability), attribute(label));
+    let layout = AnswerLayout { probability_index, label_index, probability_attribute, label_attribute };
+    Some((format, n_records, layout))
+}
+
+fn numbers_of(json: &Json) -> Vec<f64> {
+    match json.as_array() {
+        Some(elements) => elements.iter().flat_map(numbers_of).collect(),
+        None => json.as_number().into_iter().collect(),
+    }
+}
+
+/// The first line is the expression; what follows is JSON, or the material of some.
+fn expression(data: &[u8]) -> bool {
+    let Some((line, rest)) = first_line(data) else { return false };
+    let expression = match Expression::compile(line) {
+        Ok(expression) => expression,
+        Err(error) => {
+            check_text(&error.to_string(), ERROR_BYTES_MAX);
+            return false;
+        }
+    };
+    let text = std::str::from_utf8(rest).ok();
+    let json = text.and_then(|text| parse_json(text).ok()).unwrap_or_else(|| made(rest));
+    let filter = Filter::compile(line).expect("what compiles is a filter");
+    let selected = filter.select(std::slice::from_ref(&json));
+    match expression.evaluate(&json) {
+        Ok(result) => {
+            check_json(&result);
+            match (selected, result.as_boolean()) {
+                (Ok(selected), Some(truth)) => assert_eq!(selected, vec![0; usize::from(truth)]),
+                (Err(error @ FilterError::NotBoolean { .. }), None) => {
+                    check_text(&error.to_string(), ERROR_BYTES_MAX);
+                }
+                (selected, _) => panic!("{selected:?} for {result}"),
+            }
+            true
+        }
+        Err(error) => {
+            check_text(&error.to_string(), ERROR_BYTES_MAX);
+            assert!(matches!(selected, Err(FilterError::Record { record: 1, .. })), "{selected:?}");
+            false
+        }
+    }
+}
+
+/// A value with numbers, texts, lists and members, a few for each byte.
+fn made(bytes: &[u8]) -> Json {
+    let value = |byte: &u8| match byte % 7 {
+        0 => Value::Null,
+        1 => (*byte > 127).into(),
+        2 | 3 => i64::from(*byte).wrapping_sub(99).into(),
+        4 => format!("{}", *byte as char).into(),
+        5 => (0..byte % 32).collect::<Vec<u8>>().into(),
+        _ => serde_json::json!({ "a": byte, "b": { "c": [byte] } }),
+    };
+    let whole = serde_json::json!({ "a": bytes.iter().map(value).collect::<Vec<Value>>(), "b": 0.5 });
+    parse_json(&whole.to_string()).expect("what is made is JSON")
+}
+
+/// Written as JSON it reads back, unless the expression nests it deeper than serde_json goes.
+fn check_json(json: &Json) {
+    let text = json.to_string();
+    if let Err(error) = serde_json::from_str::<Value>(&text) {
+        assert!(error.to_string().starts_with("recursion limit exceeded"), "{error}: {text}");
+    }
+}
+
+fn endpoint_definition(data: &[u8]) -> bool {
+    let read = |json: &[u8]| definition::read(json, Path::new("folder"), Kernel::Shapley);
+    let outcome = read(data);
+    let told = |outcome: &Result<_, definition::DefinitionError>| match outcome {
+        Ok(setup) => format!("{setup:?}"),
+        Err(error) => error.to_string(),
+    };
+    if let Err(error) = &outcome {
+        check_text(&error.to_string(), DEFINITION_ERROR_BYTES_MAX);
+        assert!(!error.to_string().contains(char::is_control), "{error:?}");
+    }
+    if matches!(outcome, Err(definition::DefinitionError::Json { .. })) {
+        return false;
+    }
+    // The same definition, written otherwise, means the same.
+    let value: Value = serde_json::from_slice(data).expect("what was read is JSON");
+    let again = read(&serde_json::to_vec_pretty(&value).expect("is JSON"));
+    assert_eq!(told(&outcome), told(&again));
+    let Ok(setup) = outcome else { return false };
+    assert!((1..=63).contains(&setup.name.len()), "{}", setup.name);
+    if let Some(explainer) = setup.explainer {
+        assert_eq!(explainer.config, value["ExplainerConfig"]);
+        assert!((1..=25).contains(&(explainer.max_payload_bytes >> 20)));
+    }
+    true
+}
+
+fn check_text(told: &str, bytes_max: usize) {
+    assert!(!told.is_empty() && told.len() <= bytes_max, "{} bytes: {told}", told.len());
+    // Told to clients as a JSON string.
+    let mut json = Vec::new();
+    write_text(told, Format::JsonLines, &mut json);
+    assert_eq!(serde_json::from_slice::<String>(&json).ok().as_deref(), Some(told));
+}
+
+/// The first line as text, and what follows it.
+fn first_line(data: &[u8]) -> Option<(&str, &[u8])> {
+    let end = data.iter().position(|&byte| byte == b'\n')?;
+    Some((std::str::from_utf8(&data[..end]).ok()?, &data[end + 1..]))
+}
