@@ -18,7 +18,7 @@ mod template;
 pub use answer::{AnswerError, AnswerLayout, Scores, answer_records};
 pub use cell::Cell;
 pub use csv::CsvError;
-pub use expression::{EXPRESSION_CHARS_MAX, EXPRESSION_STEPS_MAX, Expression, ExpressionError, Json, parse_json};
+pub use expression::{Expression, ExpressionError, Json, parse_json};
 pub use filter::{Filter, FilterError};
 pub use json_lines::FeaturesError;
 pub use json_tree::JsonError;

@@ -9,7 +9,7 @@ use explaind::aws::{definition, headers};
 use explaind::config::Kernel;
 use explaind::records::{
     AnswerLayout, Expression, Filter, FilterError, Format, Json, JsonError, Table, TableError, Template,
-    answer_records, parse_json, write_text,
+    answer_records, parse_json,
 };
 use serde_json::Value;
 
@@ -117,7 +117,6 @@ fn check_cells(table: &Table) {
     assert!((1..=RECORDS_MAX).contains(&table.n_records()) && table.n_columns() > 0);
     assert_eq!(table.rows().count(), table.n_records());
     assert!(table.rows().all(|row| row.count() == table.n_columns()));
-    assert!(table.rows().flatten().all(|cell| cell.equals(cell)));
 }
 
 /// Every record in one line.
@@ -164,7 +163,11 @@ fn check_other_format(table: &Table) {
     assert_eq!((other.n_records(), other.n_columns()), (table.n_records(), table.n_columns()));
     for (ours, theirs) in table.rows().flatten().zip(other.rows().flatten()) {
         match target {
-            Format::JsonLines => assert!(ours.equals(theirs) && theirs.equals(ours), "{ours:?} {theirs:?}"),
+            Format::JsonLines => {
+                let mut written = Vec::new();
+                ours.write(Format::JsonLines, &mut written);
+                assert_eq!(written, theirs.raw().as_bytes());
+            }
             Format::Csv => assert_eq!(ours.text(), theirs.text()),
         }
     }
@@ -385,10 +388,6 @@ fn endpoint_definition(data: &[u8]) -> bool {
 
 fn check_text(told: &str, bytes_max: usize) {
     assert!(!told.is_empty() && told.len() <= bytes_max, "{} bytes: {told}", told.len());
-    // Told to clients as a JSON string.
-    let mut json = Vec::new();
-    write_text(told, Format::JsonLines, &mut json);
-    assert_eq!(serde_json::from_slice::<String>(&json).ok().as_deref(), Some(told));
 }
 
 /// The first line as text, and what follows it.

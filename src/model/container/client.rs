@@ -1,5 +1,6 @@
 //! One request to a container and its answer, under limits of time and size. Knows no records and no games.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -9,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName};
 use hyper::{Request, Response};
 use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
@@ -84,16 +85,14 @@ impl Container {
     }
 
     async fn post(&self, message: Message) -> Result<Reply, ContainerError> {
-        let lost = |error: hyper_util::client::legacy::Error| match error.is_connect() {
-            true => ContainerError::Unreachable,
-            false => ContainerError::BrokenOff,
-        };
         let response = match self.client.request(self.request(message.clone())).await {
-            // A container may close a kept connection in the moment it is used again.
-            Err(error) if !error.is_connect() => self.client.request(self.request(message)).await,
+            Err(error) if is_closed(&error) => self.client.request(self.request(message)).await,
             outcome => outcome,
         };
-        let response = response.map_err(lost)?;
+        let response = response.map_err(|error| match error.is_connect() {
+            true => ContainerError::Unreachable,
+            false => ContainerError::BrokenOff,
+        })?;
         if !response.status().is_success() {
             return Err(refused(response).await);
         }
@@ -125,6 +124,12 @@ impl Forward for Container {
     fn forward(&self, message: Message) -> Answer<'_, Reply> {
         async { Ok(self.invoke(message).await?) }.boxed()
     }
+}
+
+/// No answer began: a container may close a kept connection in the moment it is used again.
+fn is_closed(error: &legacy::Error) -> bool {
+    let answer = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
+    !error.is_connect() && answer.is_none_or(|error| !error.is_parse())
 }
 
 /// A header that can be repeated to a client.

@@ -8,7 +8,7 @@ mod list;
 use ndarray::Array2;
 
 use super::table::TableError;
-use super::{Expression, ExpressionError, Format, Json};
+use super::{Expression, ExpressionError, Format, Json, shorten};
 
 /// Where scores and label headers stand in an answer. Indexes are for CSV and count from 0, attributes for JSON Lines.
 #[derive(Debug, Default)]
@@ -127,13 +127,9 @@ fn check_row(row: &[f64], record: usize, expected: usize) -> Result<(), AnswerEr
     }
 }
 
-/// Enough of a text to find it again.
+/// Enough of a text to find it again, in quotes.
 fn shown(text: &str) -> String {
-    const SHOWN_CHARS_MAX: usize = 40;
-    match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => format!("{:?}...", &text[..end]),
-        None => format!("{text:?}"),
-    }
+    format!("{:?}", shorten(text))
 }
 
 #[cfg(test)]

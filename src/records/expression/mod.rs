@@ -13,9 +13,9 @@ use jmespath::{Context, JmespathError, Rcvar, Runtime, Variable, interpret};
 pub type Json = Rcvar;
 
 /// Characters of a text: the parser and the interpreter go as deep as a text is long.
-pub const EXPRESSION_CHARS_MAX: usize = 128;
+const TEXT_CHARS_MAX: usize = 128;
 /// Steps of one expression on one record, as `bound` counts them.
-pub const EXPRESSION_STEPS_MAX: u64 = 10_000_000;
+const STEPS_MAX: u64 = 10_000_000;
 /// Indexes and slice steps, either sign. The interpreter adds them to positions in 32 bits.
 const INDEX_MAX: u32 = 1 << 30;
 /// The only functions that take `&expression`, so that such a value never stands in a result.
@@ -30,7 +30,7 @@ pub struct Expression {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpressionError {
-    #[error("the expression has {chars} characters; the limit is {EXPRESSION_CHARS_MAX} characters")]
+    #[error("the expression has {chars} characters; the limit is {TEXT_CHARS_MAX} characters")]
     TooLong { chars: usize },
     #[error("the expression {expression:?} does not parse (literals stand in backticks, as `0.5`): {reason}")]
     DoesNotParse { expression: String, reason: String },
@@ -40,7 +40,7 @@ pub enum ExpressionError {
     Fails { expression: String, reason: String },
     #[error(
         "the expression {expression:?} may take {steps} steps on this record; \
-         the limit is {EXPRESSION_STEPS_MAX} steps"
+         the limit is {STEPS_MAX} steps"
     )]
     TooManySteps { expression: String, steps: u64 },
 }
@@ -48,7 +48,7 @@ pub enum ExpressionError {
 impl Expression {
     pub fn compile(text: &str) -> Result<Self, ExpressionError> {
         let chars = text.chars().count();
-        if chars > EXPRESSION_CHARS_MAX {
+        if chars > TEXT_CHARS_MAX {
             return Err(ExpressionError::TooLong { chars });
         }
         let expression = || text.to_owned();
@@ -77,7 +77,7 @@ impl Expression {
     /// The result, and at most how many steps it took.
     pub(super) fn evaluate_counted(&self, json: &Json) -> Result<(Json, u64), ExpressionError> {
         let steps = bound::steps(&self.ast, json);
-        if steps > EXPRESSION_STEPS_MAX {
+        if steps > STEPS_MAX {
             return Err(ExpressionError::TooManySteps { expression: self.text.clone(), steps });
         }
         let mut context = Context::new(&self.text, &RUNTIME);

@@ -73,10 +73,10 @@ fn a_long_text_is_refused_before_it_is_parsed() {
 #[test]
 fn the_deepest_texts_and_values_stay_within_the_stack() {
     let nested = |open: &str, close: &str| {
-        let n = (EXPRESSION_CHARS_MAX - 1) / (open.len() + close.len());
+        let n = (TEXT_CHARS_MAX - 1) / (open.len() + close.len());
         format!("{}@{}", open.repeat(n), close.repeat(n))
     };
-    let chained = |link: &str| format!("@{}", link.repeat((EXPRESSION_CHARS_MAX - 1) / link.len()));
+    let chained = |link: &str| format!("@{}", link.repeat((TEXT_CHARS_MAX - 1) / link.len()));
     let deepest = json(&format!("{}{}", "[".repeat(127), "]".repeat(127)));
     let expressions = [
         nested("(", ")"),
