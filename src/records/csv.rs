@@ -133,7 +133,7 @@ mod tests {
             ("\"a,\"\"b\"\"\",1\r\n\"x\n\r\ny\",2", vec![vec!["\"a,\"\"b\"\"\"", "1"], vec!["\"x\n\r\ny\"", "2"]]),
             ("1,2\n3,4\r\n5,6", vec![vec!["1", "2"], vec!["3", "4"], vec!["5", "6"]]),
             (",\n1,", vec![vec!["", ""], vec!["1", ""]]),
-            ("a\"b,\"\"\n \"c\",é", vec![vec!["a\"b", "\"\""], vec![" \"c\"", "é"]]),
+            ("a\"b,\"\"\n c\"d\",é", vec![vec!["a\"b", "\"\""], vec![" c\"d\"", "é"]]),
         ] {
             assert_eq!(read(payload.as_bytes()).expect(payload), expected);
         }
