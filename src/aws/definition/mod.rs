@@ -232,7 +232,7 @@ mod tests {
         let clarify = "explainerConfig.clarifyExplainerConfig";
         for place in [
             "'-' at 'endpointName'",
-            "'1' at 'primaryContainer.environment.A'",
+            "'(not shown)' at 'primaryContainer.environment.A'",
             "'shapley' at 'primaryContainer.environment.EXPLAIND_KERNAL'",
             "'MultiModel' at 'primaryContainer.mode'",
             "null at 'primaryContainer.modelDataUrl'",
@@ -249,6 +249,18 @@ mod tests {
         let known = "at 'Tags' failed to satisfy constraint: \
             Member must have one of the names [EndpointName, PrimaryContainer, ExplainerConfig]";
         assert!(message.ends_with(known), "{message}");
+    }
+
+    #[test]
+    fn faults_show_no_secrets() {
+        let uri = "https://user:SECRET@host/rows.csv?X-Amz-Signature=SECRET";
+        let baseline = json!({"ShapBaseline": "0", "ShapBaselineUri": uri});
+        let config = json!({"ClarifyExplainerConfig": {"ShapConfig": {"ShapBaselineConfig": baseline}}});
+        let long = "SECRET".repeat(200);
+        let container = json!({"ModelDataUrl": "m", "Environment": {"TOKEN": long}});
+        let message = read_value(&definition(container, config)).expect_err("is refused");
+        assert!(message.contains("https://host/rows.csv'") && message.contains("environment.TOKEN"), "{message}");
+        assert!(!message.contains("SECRET"), "{message}");
     }
 
     #[test]
