@@ -207,6 +207,8 @@ fn check_embedded(setup: &ExplainerSetup, n_outputs: usize) -> Result<(), SetupE
     if let Some(got) = setup.label_headers.as_ref().map(Vec::len).filter(|&got| !labels_fit(got, n_outputs)) {
         return Err(SetupError::LabelHeaders { got, expected: n_outputs });
     }
+    // Without use here, but not without sense.
+    setup.content_template.as_deref().map(Template::compile).transpose()?;
     let does_not_fit = |text: &String| AttributeError::ModelFile(text.clone());
     match setup {
         ExplainerSetup { probability_index: Some(index), .. } if *index > 0 || n_outputs > 1 => {

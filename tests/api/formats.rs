@@ -287,6 +287,10 @@ async fn settings_that_do_not_fit_the_answers_of_a_model_file_are_refused() {
         assert!(error.to_string().contains("does not fit a model file"), "{member}: {error}");
         assert!(explaind::aws::definition::member(&error).ends_with(member), "{member}");
     }
+    let mut senseless = definition.clone();
+    senseless["ExplainerConfig"]["ClarifyExplainerConfig"]["InferenceConfig"]["ContentTemplate"] = json!("{");
+    let error = open(&senseless, &folder).await.err().expect("is refused");
+    assert!(explaind::aws::definition::member(&error).ends_with("ContentTemplate"), "{error}");
     let mut definition = definition;
     definition["ExplainerConfig"]["ClarifyExplainerConfig"]["InferenceConfig"]["ProbabilityAttribute"] =
         json!("score");
