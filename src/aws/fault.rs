@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
@@ -24,6 +25,24 @@ impl Faults {
             let value = quoted(value);
             self.told.push(format!("Value {value} at '{path}' failed to satisfy constraint: {constraint}"));
         }
+    }
+
+    /// Whether `length` is within `allowed`.
+    pub fn check_length(
+        &mut self,
+        path: &str,
+        value: &Value,
+        length: usize,
+        allowed: &RangeInclusive<usize>,
+    ) -> bool {
+        if length < *allowed.start() {
+            let least = allowed.start();
+            self.push(path, value, format_args!("Member must have length greater than or equal to {least}"));
+        } else if length > *allowed.end() {
+            let most = allowed.end();
+            self.push(path, value, format_args!("Member must have length less than or equal to {most}"));
+        }
+        allowed.contains(&length)
     }
 
     pub fn is_empty(&self) -> bool {

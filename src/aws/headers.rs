@@ -1,5 +1,7 @@
 //! Header names of InvokeEndpoint with their limits, and of our extensions.
 
+use std::ops::RangeInclusive;
+
 use super::fault::Faults;
 
 pub const ENABLE_EXPLANATIONS: &str = "x-amzn-sagemaker-enable-explanations";
@@ -36,28 +38,27 @@ pub struct Limit {
     pub header: &'static str,
     /// As errors name it.
     member: &'static str,
-    chars_min: usize,
-    chars_max: usize,
+    chars: RangeInclusive<usize>,
     is_ascii: bool,
 }
 
 /// The headers of InvokeEndpoint (botocore's model of 2017-05-13).
 pub const LIMITS: [Limit; 11] = [
-    Limit { is_ascii: false, ..limit(ENABLE_EXPLANATIONS, "enableExplanations", 1, EXPRESSION_CHARS_MAX) },
-    limit("content-type", "contentType", 0, 1024),
-    limit("accept", "accept", 0, 1024),
-    limit(CUSTOM_ATTRIBUTES, "customAttributes", 0, 1024),
-    limit(TARGET_MODEL, "targetModel", 1, 1024),
-    limit(TARGET_VARIANT, "targetVariant", 0, 63),
-    limit(REFUSED[0], "targetContainerHostname", 0, 63),
-    limit(REFUSED[1], "inferenceComponentName", 0, 63),
-    limit(REFUSED[2], "sessionId", 0, 256),
-    limit("x-amzn-sagemaker-inference-id", "inferenceId", 1, 64),
-    limit("x-amzn-sagemaker-prefix-aware-id", "prefixAwareId", 1, 64),
+    Limit { is_ascii: false, ..limit(ENABLE_EXPLANATIONS, "enableExplanations", 1..=EXPRESSION_CHARS_MAX) },
+    limit("content-type", "contentType", 0..=1024),
+    limit("accept", "accept", 0..=1024),
+    limit(CUSTOM_ATTRIBUTES, "customAttributes", 0..=1024),
+    limit(TARGET_MODEL, "targetModel", 1..=1024),
+    limit(TARGET_VARIANT, "targetVariant", 0..=63),
+    limit(REFUSED[0], "targetContainerHostname", 0..=63),
+    limit(REFUSED[1], "inferenceComponentName", 0..=63),
+    limit(REFUSED[2], "sessionId", 0..=256),
+    limit("x-amzn-sagemaker-inference-id", "inferenceId", 1..=64),
+    limit("x-amzn-sagemaker-prefix-aware-id", "prefixAwareId", 1..=64),
 ];
 
-const fn limit(header: &'static str, member: &'static str, chars_min: usize, chars_max: usize) -> Limit {
-    Limit { header, member, chars_min, chars_max, is_ascii: true }
+const fn limit(header: &'static str, member: &'static str, chars: RangeInclusive<usize>) -> Limit {
+    Limit { header, member, chars, is_ascii: true }
 }
 
 impl Limit {
@@ -66,14 +67,9 @@ impl Limit {
         let Some(&value) = values.first() else { return };
         let text = String::from_utf8_lossy(value);
         let text = text.trim();
-        let n_chars = text.chars().count();
-        let mut refuse = |rule: &str| faults.push(self.member, &text.into(), rule);
-        if n_chars < self.chars_min {
-            refuse(&format!("Member must have length greater than or equal to {}", self.chars_min));
-        }
-        if n_chars > self.chars_max {
-            refuse(&format!("Member must have length less than or equal to {}", self.chars_max));
-        }
+        let shown = text.into();
+        faults.check_length(self.member, &shown, text.chars().count(), &self.chars);
+        let mut refuse = |rule: &str| faults.push(self.member, &shown, rule);
         if std::str::from_utf8(value).is_err() {
             refuse("Member must be UTF-8");
         } else if self.is_ascii && !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {

@@ -1,5 +1,5 @@
-//! The HTTP client of all that the server asks of others, here and in model backends: rustls with ring, the system's
-//! roots (or SSL_CERT_FILE, SSL_CERT_DIR). It goes where its URL says and nowhere else: no redirects, cookies or proxies.
+//! What connects to others, for downloads here and for model backends: rustls with ring, the system's roots (or
+//! SSL_CERT_FILE, SSL_CERT_DIR). It goes where its URL says and nowhere else: no redirects, cookies or proxies.
 
 use std::sync::Arc;
 use std::time::Duration;

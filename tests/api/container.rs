@@ -129,7 +129,7 @@ async fn axum_serve(listener: TcpListener, router: Router) {
     }
 }
 
-/// Gives every request the same CSV answer and closes its connection, without saying so before.
+/// Gives the first request of each connection the same CSV answer and closes the connection on the second, unanswered.
 pub struct ClosingContainer {
     pub address: SocketAddr,
 }
@@ -141,10 +141,13 @@ impl ClosingContainer {
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.expect("accepts");
-                let mut request = [0; 4096];
-                let _ = stream.read(&mut request).await;
-                let head = "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\ncontent-length";
-                let _ = stream.write_all(format!("{head}: {}\r\n\r\n{answer}", answer.len()).as_bytes()).await;
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    let _ = stream.read(&mut request).await;
+                    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\ncontent-length";
+                    let _ = stream.write_all(format!("{head}: {}\r\n\r\n{answer}", answer.len()).as_bytes()).await;
+                    let _ = stream.read(&mut request).await;
+                });
             }
         });
         Self { address }

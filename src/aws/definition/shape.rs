@@ -37,14 +37,8 @@ impl Member<'_> {
         read
     }
 
-    /// Whether `length` is within `allowed`.
     fn is_sized(&mut self, length: usize, allowed: &RangeInclusive<usize>) -> bool {
-        if length < *allowed.start() {
-            self.refuse(format_args!("Member must have length greater than or equal to {}", allowed.start()));
-        } else if length > *allowed.end() {
-            self.refuse(format_args!("Member must have length less than or equal to {}", allowed.end()));
-        }
-        allowed.contains(&length)
+        self.faults.check_length(&self.path, self.value, length, allowed)
     }
 }
 
