@@ -104,6 +104,56 @@ impl EngineConfig {
     }
 }
 
+/// Settings of models in containers and of endpoints with many models.
+#[derive(Args, Clone, Debug)]
+pub struct ContainerConfig {
+    /// Requests under way to one container
+    #[arg(long, env = "EXPLAIND_CONTAINER_IN_FLIGHT_MAX", default_value_t = 8, value_name = "REQUESTS",
+        value_parser = within::<usize, 1, 1_024>)]
+    pub container_in_flight_max: usize,
+
+    /// A container must have answered a request after so long, in ms
+    #[arg(long, env = "EXPLAIND_CONTAINER_ANSWER_MS", default_value_t = 60_000, value_name = "MS",
+        value_parser = within::<u64, 1, 3_600_000>)]
+    pub container_answer_ms: u64,
+
+    /// One answer of a container, in MiB
+    #[arg(long, env = "EXPLAIND_CONTAINER_ANSWER_MIB_MAX", default_value_t = 64, value_name = "MIB",
+        value_parser = within::<usize, 1, 1_024>)]
+    pub container_answer_mib_max: usize,
+
+    /// How often one request to a container is repeated when no answer came or it answered 429 or 5xx; all repetitions
+    /// together stay below a fifth of a container's requests
+    #[arg(long, env = "EXPLAIND_CONTAINER_RETRIES_MAX", default_value_t = 2, value_name = "RETRIES",
+        value_parser = within::<u32, 0, 10>)]
+    pub container_retries_max: u32,
+
+    /// After so many failures in a row a container is left alone: its requests are answered 503 at once
+    #[arg(long, env = "EXPLAIND_CIRCUIT_FAILURES", default_value_t = 5, value_name = "FAILURES",
+        value_parser = within::<u32, 1, 1_000>)]
+    pub circuit_failures: u32,
+
+    /// For so long; then one request tries it again, in ms
+    #[arg(long, env = "EXPLAIND_CIRCUIT_OPEN_MS", default_value_t = 2_000, value_name = "MS",
+        value_parser = within::<u64, 1, 3_600_000>)]
+    pub circuit_open_ms: u64,
+
+    /// How long it is remembered that a container refuses many records in one request, in s
+    #[arg(long, env = "EXPLAIND_CONTAINER_MEMORY_S", default_value_t = 600, value_name = "S",
+        value_parser = within::<u64, 1, 86_400>)]
+    pub container_memory_s: u64,
+
+    /// A request waits so long for its target model to be loaded; then it is answered 429, in ms
+    #[arg(long, env = "EXPLAIND_MODEL_LOAD_MS", default_value_t = 10_000, value_name = "MS",
+        value_parser = within::<u64, 1, 3_600_000>)]
+    pub model_load_ms: u64,
+
+    /// Model files of one endpoint that are kept loaded, in MiB
+    #[arg(long, env = "EXPLAIND_MODELS_MIB_MAX", default_value_t = 2_048, value_name = "MIB",
+        value_parser = within::<u64, 1, 1_048_576>)]
+    pub models_mib_max: u64,
+}
+
 /// Settings of the HTTP front end.
 #[derive(Args, Clone, Debug)]
 pub struct ServerConfig {
@@ -200,6 +250,9 @@ pub struct ServeConfig {
 
     #[command(flatten)]
     pub engine: EngineConfig,
+
+    #[command(flatten)]
+    pub containers: ContainerConfig,
 
     #[command(flatten)]
     pub server: ServerConfig,

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use super::signals::Signals;
 use super::{chart, engine, serve};
 use crate::aws::{definition, headers};
-use crate::config::{EngineConfig, ServerConfig};
+use crate::config::{ContainerConfig, EngineConfig, ServerConfig};
 use crate::endpoints::{ModelSource, Registry};
 use crate::{http, telemetry};
 
@@ -37,6 +37,9 @@ pub(super) struct DemoConfig {
 
     #[command(flatten)]
     engine: EngineConfig,
+
+    #[command(flatten)]
+    containers: ContainerConfig,
 
     #[command(flatten)]
     server: ServerConfig,
@@ -93,7 +96,7 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
     let record = bundle.records.lines().next().context("the bundled records are empty. This is a bug.")?;
     serve::run_to_end(&shared, async {
         let mut registry = Registry::default();
-        registry.insert(setup.open(&shared, engine::load_limits(&config.engine)).await?)?;
+        registry.insert(setup.open(&shared, &engine::load_limits(&config.engine, &config.containers)).await?)?;
         let app = http::App::new(registry, config.server, metrics);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);

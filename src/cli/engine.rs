@@ -7,7 +7,7 @@ use wgpu::AdapterInfo;
 
 use crate::compute::gpu::{Choice, GpuLimits, adapters, choose};
 use crate::compute::{Attributor, BatchLimits, BoxedDevice, Engine, Gpu};
-use crate::config::{DevicePolicy, EngineConfig, ServerConfig};
+use crate::config::{ContainerConfig, DevicePolicy, EngineConfig, ServerConfig};
 use crate::endpoints::LoadLimits;
 use crate::explain::{Limits, Shared};
 use crate::shap::{DesignLimits, OperatorCache};
@@ -22,8 +22,12 @@ pub(super) fn open(engine: &EngineConfig, server: &ServerConfig) -> anyhow::Resu
     Ok(Shared::new(open_attributor(engine)?, operators, limits))
 }
 
-pub(super) fn load_limits(engine: &EngineConfig) -> LoadLimits {
-    LoadLimits { model_bytes_max: engine.model_bytes_max(), baseline_bytes_max: engine.baseline_bytes_max() }
+pub(super) fn load_limits(engine: &EngineConfig, containers: &ContainerConfig) -> LoadLimits {
+    LoadLimits {
+        model_bytes_max: engine.model_bytes_max(),
+        baseline_bytes_max: engine.baseline_bytes_max(),
+        containers: containers.clone(),
+    }
 }
 
 fn open_attributor(config: &EngineConfig) -> anyhow::Result<Attributor> {

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use super::engine;
 use super::signals::Signals;
 use crate::aws::definition;
-use crate::config::{EngineConfig, ServeConfig};
+use crate::config::ServeConfig;
 use crate::endpoints::{Endpoint, Registry};
 use crate::explain::Shared;
 use crate::fetch::read_file;
@@ -84,7 +84,7 @@ fn definitions_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 async fn open_endpoints(config: &ServeConfig, shared: &Arc<Shared>) -> anyhow::Result<Registry> {
     let mut registry = Registry::default();
     for path in definition_files(&config.endpoints)? {
-        let endpoint = open_endpoint(&path, &config.engine, shared)
+        let endpoint = open_endpoint(&path, config, shared)
             .await
             .with_context(|| format!("{}: the endpoint cannot serve", path.display()))?;
         registry.insert(endpoint).with_context(|| path.display().to_string())?;
@@ -92,11 +92,11 @@ async fn open_endpoints(config: &ServeConfig, shared: &Arc<Shared>) -> anyhow::R
     Ok(registry)
 }
 
-async fn open_endpoint(path: &Path, config: &EngineConfig, shared: &Arc<Shared>) -> anyhow::Result<Endpoint> {
+async fn open_endpoint(path: &Path, config: &ServeConfig, shared: &Arc<Shared>) -> anyhow::Result<Endpoint> {
     let json = read_file(path, DEFINITION_BYTES_MAX)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let setup = definition::read(&json, folder, config.kernel)?;
-    setup.open(shared, engine::load_limits(config)).await.map_err(|error| {
+    let setup = definition::read(&json, folder, config.engine.kernel)?;
+    setup.open(shared, &engine::load_limits(&config.engine, &config.containers)).await.map_err(|error| {
         let member = definition::member(&error);
         anyhow::Error::new(error).context(member)
     })

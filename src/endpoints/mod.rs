@@ -12,7 +12,8 @@ use crate::model::Forward;
 
 pub use open::{AttributeError, LoadLimits, SetupError};
 pub use setup::{
-    Baseline, BaselineSource, ExplainerSetup, FeatureType, Granularity, ModelSource, Setup, TextSetup,
+    Baseline, BaselineSource, ContainerSource, ExplainerSetup, FeatureType, Granularity, ModelSource, Setup,
+    TextSetup,
 };
 
 /// One endpoint, ready to answer.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::setup::{BaselineSource, ExplainerSetup, FeatureType, ModelSource, Setup};
 use super::stamp::{ModelIdentity, Stamped};
 use super::{Endpoint, Explained, Service};
+use crate::config::ContainerConfig;
 use crate::explain::{Explainer, Settings, Shared, labels_fit};
 use crate::fetch::{FetchError, fetch, read_file};
 use crate::model::container::{Container, ContainerPredictor, ContainerSettings};
 use crate::model::embedded::{Embedded, EmbeddedForward, Scorer, xgboost};
-use crate::model::{ModelError, Predictor};
+use crate::model::{Model, ModelError};
 use crate::records::{
     AnswerLayout, CellError, Expression, ExpressionError, Filter, FilterError, Table, TableError, Template,
     TemplateError,
@@ -20,11 +21,12 @@ use crate::shap::{DesignError, Estimator};
 /// Rows of a baseline; each one is evaluated with every coalition.
 const BASELINE_ROWS_MAX: usize = 10_000;
 
-/// What a setup may load.
-#[derive(Clone, Copy, Debug)]
+/// What a setup may load, and how its containers are treated.
+#[derive(Clone, Debug)]
 pub struct LoadLimits {
     pub model_bytes_max: u64,
     pub baseline_bytes_max: u64,
+    pub containers: ContainerConfig,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -83,14 +85,14 @@ const MODEL_FILE_ANSWERS: &str =
 
 impl Setup {
     /// Loads model and baseline and checks all parts against each other.
-    pub async fn open(self, shared: &Arc<Shared>, limits: LoadLimits) -> Result<Endpoint, SetupError> {
+    pub async fn open(self, shared: &Arc<Shared>, limits: &LoadLimits) -> Result<Endpoint, SetupError> {
         let Self { name, model, explainer } = self;
         let service = match explainer {
             Some(explainer) => {
                 Service::Explain(Arc::new(open_explained(&model, explainer, shared, limits).await?))
             }
             None => Service::Forward(match &model {
-                ModelSource::Container(url) => Box::new(Container::new(url)),
+                ModelSource::Container(source) => Box::new(Container::new(&source.url)),
                 file => {
                     let (scorer, _) = load(file, limits)?;
                     Box::new(EmbeddedForward::new(scorer, shared.limits.records_max))
@@ -105,7 +107,7 @@ async fn open_explained(
     model: &ModelSource,
     setup: ExplainerSetup,
     shared: &Arc<Shared>,
-    limits: LoadLimits,
+    limits: &LoadLimits,
 ) -> Result<Explained, SetupError> {
     let features = compiled(setup.features_attribute.as_deref()).map_err(SetupError::FeaturesAttribute)?;
     let bytes = baseline_bytes(&setup.baseline.source, limits).await?;
@@ -116,10 +118,16 @@ async fn open_explained(
         let (config, seed, kernel) = (&setup.config, setup.seed, setup.kernel);
         Stamped { model, baseline: &bytes, config, seed, kernel, estimator: Estimator::KernelShap }.stamp()
     };
-    let (predictor, stamp): (Arc<dyn Predictor>, String) = match model {
-        ModelSource::Container(url) => {
-            let stamp = stamp(ModelIdentity::Container(url));
-            (Arc::new(ContainerPredictor::new(Container::new(url), container_settings(&setup, baseline)?)), stamp)
+    let (model, stamp): (Arc<dyn Model>, String) = match model {
+        ModelSource::Container(source) => {
+            let stamp = stamp(ModelIdentity::Container(&source.url));
+            (
+                Arc::new(ContainerPredictor::new(
+                    Container::new(&source.url),
+                    container_settings(&setup, baseline)?,
+                )),
+                stamp,
+            )
         }
         file => {
             let (scorer, bytes) = load(file, limits)?;
@@ -137,7 +145,7 @@ async fn open_explained(
         features: features.map(Arc::new),
         label_headers: setup.label_headers,
     };
-    let explainer = Explainer::new(predictor, n_features, settings, Arc::clone(shared))?;
+    let explainer = Explainer::new(model, n_features, settings, Arc::clone(shared))?;
     Ok(Explained { explainer, feature_headers: setup.feature_headers, stamp, config: setup.config })
 }
 
@@ -151,7 +159,7 @@ fn compiled(expression: Option<&str>) -> Result<Option<Expression>, AttributeErr
     Ok(Some(expression))
 }
 
-async fn baseline_bytes(source: &BaselineSource, limits: LoadLimits) -> Result<Cow<'_, [u8]>, SetupError> {
+async fn baseline_bytes<'a>(source: &'a BaselineSource, limits: &LoadLimits) -> Result<Cow<'a, [u8]>, SetupError> {
     match source {
         BaselineSource::Inline(text) => Ok(Cow::Borrowed(text.as_bytes())),
         BaselineSource::Location(location) => {
@@ -224,14 +232,14 @@ fn check_embedded(setup: &ExplainerSetup, n_outputs: usize) -> Result<(), SetupE
 }
 
 /// The model of a file, and the file's bytes.
-fn load(model: &ModelSource, limits: LoadLimits) -> Result<(Scorer, Cow<'static, [u8]>), SetupError> {
+fn load(model: &ModelSource, limits: &LoadLimits) -> Result<(Scorer, Cow<'static, [u8]>), SetupError> {
     let (name, bytes) = match model {
         ModelSource::File(path) => {
             let bytes = read_file(path, limits.model_bytes_max).map_err(SetupError::ModelFile)?;
             (path.display().to_string(), Cow::Owned(bytes))
         }
         ModelSource::Bundled(bytes) => ("the bundled model".to_owned(), Cow::Borrowed(*bytes)),
-        ModelSource::Container(_) => panic!("a container is no file. This is a bug."),
+        ModelSource::Folder(_) | ModelSource::Container(_) => panic!("this is no file. This is a bug."),
     };
     let trees = xgboost::load(&bytes).map_err(|reason| SetupError::Model { name, reason })?;
     Ok((Scorer::new(trees), bytes))

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::Kernel;
+use crate::model::container::Protocol;
 use crate::records::Format;
 use crate::shap::Link;
 
@@ -85,6 +86,17 @@ pub enum ModelSource {
     File(PathBuf),
     /// Part of the program.
     Bundled(&'static [u8]),
-    /// The base URL of a running container.
-    Container(String),
+    /// Files of many models, one for each name below the folder.
+    Folder(PathBuf),
+    Container(ContainerSource),
+}
+
+/// A running container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerSource {
+    /// Scheme, host and port.
+    pub url: String,
+    pub protocol: Protocol,
+    /// Where a container of many models finds them: what stands before a model's name.
+    pub models: Option<String>,
 }

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::compute::Attributor;
 use crate::config::Kernel;
-use crate::model::{Call, Game, LinkedValue, ModelError, Predictions, Predictor};
+use crate::model::{Call, Game, LinkedValue, Model, ModelError, Predictions, Predictor};
 use crate::offload::{Stop, offload};
 use crate::records::{AnswerError, Expression, Filter, Format, Table, answer_records};
 use crate::shap::{Design, DesignError, DesignLimits, Operator, OperatorCache};
@@ -68,7 +68,7 @@ pub struct Settings {
 
 /// One endpoint's model with everything needed to explain it.
 pub struct Explainer {
-    predictor: Arc<dyn Predictor>,
+    model: Arc<dyn Model>,
     settings: Arc<Settings>,
     shared: Arc<Shared>,
 }
@@ -97,7 +97,7 @@ impl Explainer {
     /// Fails when the model's features, all of them players, would pass a limit of the operators. Under kernel
     /// `shapley` fewer play as a rule, so there only the samples are judged.
     pub fn new(
-        predictor: Arc<dyn Predictor>,
+        model: Arc<dyn Model>,
         n_features: usize,
         settings: Settings,
         shared: Arc<Shared>,
@@ -108,7 +108,7 @@ impl Explainer {
         };
         // The usual operator is there before the first request.
         shared.operators.get(settings.design(n_players, shared.limits.design)?);
-        Ok(Self { predictor, settings: Arc::new(settings), shared })
+        Ok(Self { model, settings: Arc::new(settings), shared })
     }
 
     /// Dropping the future stops the work at the next turn of coalitions.
@@ -117,7 +117,8 @@ impl Explainer {
         let own_filter = request.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new);
         let call = self.decode(request.message, request.format).await?;
         let n_records = call.records.n_records();
-        let predictions = self.predictor.predict(&call).await?;
+        let predictor = self.model.predictor(&call.message).await?;
+        let predictions = predictor.predict(&call).await?;
         let filter = own_filter.or_else(|| self.settings.filter.clone());
         let (predictions, selected) = offload(move |_| select(filter.as_deref(), predictions, n_records)).await?;
         clock.lap(Stage::Predict);
@@ -126,7 +127,8 @@ impl Explainer {
         let mut base_values = None;
         if !selected.is_empty() {
             self.check_labels(&predictions)?;
-            let solved = self.attribute(&call, selected, &predictions, &mut report, &mut clock).await?;
+            let predicted = Predicted { call: &call, predictor: &predictor, predictions: &predictions };
+            let solved = self.attribute(&predicted, selected, &mut report, &mut clock).await?;
             solved.attributions.into_iter().for_each(|(record_idx, own)| attributions[record_idx] = Some(own));
             base_values = Some(solved.base_values);
         }
@@ -156,42 +158,39 @@ impl Explainer {
     /// Plays the games of the selected records, chunk by chunk.
     async fn attribute(
         &self,
-        call: &Arc<Call>,
+        predicted: &Predicted<'_>,
         selected: Vec<usize>,
-        predictions: &Predictions,
         report: &mut Report,
         clock: &mut Clock,
     ) -> Result<Attributed, ExplainError> {
-        let n_outputs = predictions.values.ncols();
-        let null = self.predictor.null_value(call, predictions).await?;
-        report.clipped += null.clipped;
+        let (n_outputs, n_features) = (predicted.predictions.values.ncols(), predicted.call.records.n_columns());
         let mut attributions = Vec::with_capacity(selected.len());
-        let plans = self.plans(call, selected, n_outputs).await?;
-        for chunk in plan::chunks(plans, n_outputs) {
-            let played = self.play(call, chunk, predictions, &null, report).await?;
+        let mut base = None;
+        for chunk in plan::chunks(self.plans(predicted, selected).await?, n_outputs) {
+            let (played, null) = self.play(predicted, chunk, report).await?;
             clock.lap(Stage::Values);
-            for solved in attribution::solve(&self.shared.attributor, played, call.records.n_columns()).await? {
+            for solved in attribution::solve(&self.shared.attributor, played, n_features).await? {
                 report.devices.insert(solved.device);
                 attributions.extend(solved.attributions);
             }
             clock.lap(Stage::Attribute);
+            base.get_or_insert(null);
         }
-        Ok(Attributed { attributions, base_values: null.value })
+        let base = base.expect("at least one record is selected. This is a bug.");
+        report.clipped += base.clipped;
+        Ok(Attributed { attributions, base_values: base.value })
     }
 
     /// Players and design of each selected record.
-    async fn plans(
-        &self,
-        call: &Arc<Call>,
-        selected: Vec<usize>,
-        n_outputs: usize,
-    ) -> Result<Vec<Plan>, ExplainError> {
-        let (n_records, n_features) = (selected.len(), call.records.n_columns());
+    async fn plans(&self, predicted: &Predicted<'_>, selected: Vec<usize>) -> Result<Vec<Plan>, ExplainError> {
+        let Predicted { call, predictor, predictions } = predicted;
+        let (n_records, n_features, n_outputs) =
+            (selected.len(), call.records.n_columns(), predictions.values.ncols());
         let (got, limit) = (n_records * n_features * n_outputs, self.shared.limits.attributions_max);
         if got > limit {
             return Err(ExplainError::TooLarge { n_records, n_features, n_outputs, got, limit });
         }
-        let (predictor, settings) = (Arc::clone(&self.predictor), Arc::clone(&self.settings));
+        let (predictor, settings) = (Arc::clone(predictor), Arc::clone(&self.settings));
         let (call, limits) = (Arc::clone(call), self.shared.limits.design);
         let plan = move |record_idx, stop: &Stop| match stop.is_set() {
             true => Err(ModelError::GivenUp.into()),
@@ -203,24 +202,24 @@ impl Explainer {
     /// Asks the model for every coalition of a chunk; operators met for the first time are built here.
     async fn play(
         &self,
-        call: &Arc<Call>,
+        predicted: &Predicted<'_>,
         chunk: Vec<Plan>,
-        predictions: &Predictions,
-        null: &LinkedValue,
         report: &mut Report,
-    ) -> Result<Vec<Played>, ExplainError> {
+    ) -> Result<(Vec<Played>, LinkedValue), ExplainError> {
+        let Predicted { call, predictor, predictions } = predicted;
         let operators = self.operators(&chunk).await;
         let (games, operators): (Vec<Game>, Vec<_>) = chunk.into_iter().map(|plan| plan.game(&operators)).unzip();
-        let values = self.predictor.values(call, games.clone(), predictions).await?;
+        let values = predictor.values(call, games.clone(), predictions).await?;
         report.clipped += values.clipped;
         assert_eq!(values.of_games.len(), games.len(), "a game without values. This is a bug.");
+        let null = values.null;
         let played = games.into_iter().zip(operators).zip(values.of_games).map(|((game, operator), values)| {
             report.estimators.insert(operator.design.estimator);
             let delta = &predictions.values.row(game.record_idx) - &ndarray::aview1(&null.value);
             let played = Played { game, operator, values, delta: delta.to_vec() };
             check_stable(&played, &null.value).map(|()| played)
         });
-        played.collect()
+        Ok((played.collect::<Result<_, ExplainError>>()?, null))
     }
 
     /// The operators of a chunk. One is built at a time in the whole process, since building takes a core and memory
@@ -250,6 +249,13 @@ impl Explainer {
         })
         .await
     }
+}
+
+/// A request whose records have been predicted.
+struct Predicted<'a> {
+    call: &'a Arc<Call>,
+    predictor: &'a Arc<dyn Predictor>,
+    predictions: &'a Predictions,
 }
 
 /// Attributions of the selected records.

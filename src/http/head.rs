@@ -1,14 +1,17 @@
 //! Path and headers of InvokeEndpoint → which endpoint is asked, and how. Nothing of the body is read here.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use bytes::Bytes;
 
 use super::App;
 use crate::aws::error::{InvokeError, Origin};
 use crate::aws::fault::Faults;
 use crate::aws::headers;
 use crate::endpoints::{Endpoint, Service};
+use crate::explain::Message;
 use crate::records::Format;
 
 /// What a request says besides its body.
@@ -21,6 +24,7 @@ pub(super) struct Head {
     pub(super) custom_attributes: Option<String>,
     /// EnableExplanations, without the blanks around it.
     pub(super) filter: Option<String>,
+    pub(super) target_model: Option<String>,
 }
 
 impl Head {
@@ -55,7 +59,20 @@ impl Head {
             accept: text(header::ACCEPT.as_str()),
             custom_attributes: text(headers::CUSTOM_ATTRIBUTES),
             filter,
+            target_model: text(headers::TARGET_MODEL),
         })
+    }
+
+    /// What the model gets.
+    pub(super) fn message(&self, payload: Bytes, deadline: Instant) -> Message {
+        Message {
+            payload,
+            content_type: self.content_type.clone(),
+            accept: self.accept.clone(),
+            custom_attributes: self.custom_attributes.clone(),
+            target_model: self.target_model.clone(),
+            deadline,
+        }
     }
 }
 

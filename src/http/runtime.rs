@@ -9,7 +9,6 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::time::timeout_at;
 
@@ -85,14 +84,14 @@ async fn answer(
     let _turn = timeout_at(deadline, place.turn()).await.map_err(waited_too_long)?;
     let queue = waiting_since.elapsed();
     let deadline_passed = |_| InvokeError::DeadlinePassed { deadline_ms: app.config.deadline_ms };
-    let work = serve(head, payload.bytes.clone(), queue, origin.request_id);
+    let message = head.message(payload.bytes.clone(), deadline.into_std());
+    let work = serve(head, message, queue, origin.request_id);
     timeout_at(deadline, work).await.map_err(deadline_passed)?
 }
 
 /// The work on a request that has its turn.
-async fn serve(head: Head, payload: Bytes, queue: Duration, id: &str) -> Result<Response, InvokeError> {
-    let Head { endpoint, content_type, format, accept, custom_attributes, filter } = head;
-    let message = Message { payload, content_type, accept, custom_attributes };
+async fn serve(head: Head, message: Message, queue: Duration, id: &str) -> Result<Response, InvokeError> {
+    let Head { endpoint, format, filter, .. } = head;
     match (&endpoint.service, format) {
         (Service::Explain(explained), Some(format)) => {
             let explanation = explained.explainer.explain(Request { message, format, filter }).await?;

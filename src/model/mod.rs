@@ -5,6 +5,7 @@ pub mod container;
 pub mod embedded;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -14,7 +15,13 @@ use crate::records::{AnswerError, CellError, Format, Table, TableError};
 use crate::shap::{Clipped, Coalitions};
 use container::ContainerError;
 
-/// A model with the baseline and the link of its endpoint: what a game needs of it.
+/// A model, or many of them, with the baseline and the link of its endpoint.
+pub trait Model: Send + Sync {
+    /// What answers one request. It may remember what that request has asked.
+    fn predictor<'a>(&'a self, message: &'a Message) -> Answer<'a, Arc<dyn Predictor>>;
+}
+
+/// One model during one request: what a game needs of it.
 pub trait Predictor: Send + Sync {
     /// Scores of the client's own records, and the answer as the model words it.
     /// There is at least one record, and at least one output.
@@ -23,10 +30,7 @@ pub trait Predictor: Send + Sync {
     /// The features that can change the score: those that differ from some baseline row.
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError>;
 
-    /// v(nobody) on the link's scale: the mean over the baseline rows, with the outputs of the call's predictions.
-    fn null_value<'a>(&'a self, call: &'a Arc<Call>, predictions: &'a Predictions) -> Answer<'a, LinkedValue>;
-
-    /// What every coalition of some games is worth, with the outputs of the call's predictions.
+    /// What nobody and every coalition of some games are worth, with the outputs of the call's predictions.
     fn values<'a>(
         &'a self,
         call: &'a Arc<Call>,
@@ -51,13 +55,23 @@ pub struct Message {
     pub accept: Option<String>,
     /// Between the client and its model.
     pub custom_attributes: Option<String>,
+    /// Which of an endpoint's many models is asked.
+    pub target_model: Option<String>,
+    /// No answer is of use any more after this.
+    pub deadline: Instant,
 }
 
 impl Message {
     /// A client that asks for nothing in particular.
-    pub fn new(payload: impl Into<Bytes>, content_type: &str) -> Self {
-        let (payload, content_type) = (payload.into(), content_type.to_owned());
-        Self { payload, content_type, accept: None, custom_attributes: None }
+    pub fn new(payload: impl Into<Bytes>, content_type: &str, deadline: Instant) -> Self {
+        Self {
+            payload: payload.into(),
+            content_type: content_type.to_owned(),
+            accept: None,
+            custom_attributes: None,
+            target_model: None,
+            deadline,
+        }
     }
 }
 
@@ -101,7 +115,7 @@ pub struct Game {
     pub coalitions: Arc<Coalitions>,
 }
 
-/// One value per output.
+/// One value per output, and how many scores its link had to clip.
 #[derive(Clone, Debug)]
 pub struct LinkedValue {
     pub value: Vec<f64>,
@@ -111,8 +125,11 @@ pub struct LinkedValue {
 /// Values of coalitions on the link's scale.
 #[derive(Debug)]
 pub struct Values {
+    /// v(nobody): the mean over the baseline rows; the same in all answers to a request.
+    pub null: LinkedValue,
     /// For each game `[2·n_pairs × n_outputs]`: the representatives of the pairs, then their complements.
     pub of_games: Vec<Array2<f64>>,
+    /// Scores of the games that the link had to clip.
     pub clipped: Clipped,
 }
 

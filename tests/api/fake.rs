@@ -5,15 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use explaind::endpoints::{Endpoint, Explained, Service};
 use explaind::explain::{Explainer, Settings, Shared};
-use explaind::model::{Answer, Call, Game, LinkedValue, ModelError, Predictions, Predictor, Values};
+use explaind::model::{
+    Answer, Call, Game, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values,
+};
 use explaind::records::{Format, Table};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ndarray::Array2;
 use tokio::sync::Semaphore;
 
+#[derive(Clone)]
 pub struct Fake {
-    before: Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
+    before: Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
     predictions: fn(&mut Predictions),
     values: fn(&mut Values),
 }
@@ -22,7 +25,7 @@ impl Fake {
     /// Each prediction first waits at the gate.
     pub fn behind(gate: &Arc<Gate>) -> Self {
         let gate = Arc::clone(gate);
-        Self { before: Box::new(move || Arc::clone(&gate).pass().boxed()), ..Self::spoilt(|_| {}, |_| {}) }
+        Self { before: Arc::new(move || Arc::clone(&gate).pass().boxed()), ..Self::spoilt(|_| {}, |_| {}) }
     }
 
     /// Panics at every second prediction, beginning with the first.
@@ -32,12 +35,12 @@ impl Fake {
             assert!(calls.fetch_add(1, Ordering::SeqCst) % 2 == 1, "on purpose");
             std::future::ready(()).boxed()
         };
-        Self { before: Box::new(before), ..Self::spoilt(|_| {}, |_| {}) }
+        Self { before: Arc::new(before), ..Self::spoilt(|_| {}, |_| {}) }
     }
 
     /// Changes its answers before it gives them.
     pub fn spoilt(predictions: fn(&mut Predictions), values: fn(&mut Values)) -> Self {
-        Self { before: Box::new(|| std::future::ready(()).boxed()), predictions, values }
+        Self { before: Arc::new(|| std::future::ready(()).boxed()), predictions, values }
     }
 
     pub fn into_endpoint(self, shared: &Arc<Shared>) -> Endpoint {
@@ -46,6 +49,13 @@ impl Fake {
         let (stamp, config) = ("0".repeat(64), serde_json::Value::Null);
         let explained = Explained { explainer, feature_headers: None, stamp, config };
         Endpoint { name: "fake".to_owned(), service: Service::Explain(Arc::new(explained)) }
+    }
+}
+
+impl Model for Fake {
+    fn predictor<'a>(&'a self, _: &'a Message) -> Answer<'a, Arc<dyn Predictor>> {
+        let predictor: Arc<dyn Predictor> = Arc::new(self.clone());
+        std::future::ready(Ok(predictor)).boxed()
     }
 }
 
@@ -73,14 +83,11 @@ impl Predictor for Fake {
         Ok(vec![0, 1])
     }
 
-    fn null_value<'a>(&'a self, _: &'a Arc<Call>, _: &'a Predictions) -> Answer<'a, LinkedValue> {
-        std::future::ready(Ok(LinkedValue { value: vec![0.0], clipped: 0 })).boxed()
-    }
-
     fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, _: &'a Predictions) -> Answer<'a, Values> {
         let values = numbers(&call.records).map(|numbers| {
             let of_games = games.iter().map(|game| play(&numbers, game)).collect();
-            let mut values = Values { of_games, clipped: 0 };
+            let null = LinkedValue { value: vec![0.0], clipped: 0 };
+            let mut values = Values { null, of_games, clipped: 0 };
             (self.values)(&mut values);
             values
         });

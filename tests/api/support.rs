@@ -10,7 +10,7 @@ use bytes::Bytes;
 use clap::Parser;
 use explaind::aws::definition;
 use explaind::compute::{Attributor, BatchLimits, Engine};
-use explaind::config::{Kernel, ServerConfig};
+use explaind::config::{ContainerConfig, Kernel, ServerConfig};
 use explaind::endpoints::{Endpoint, LoadLimits, Registry, SetupError};
 use explaind::explain::{Limits, Shared};
 use explaind::http::{App, serve};
@@ -89,6 +89,11 @@ impl TestApp {
     /// One endpoint, from its definition.
     pub async fn defining(definition: serde_json::Value) -> Self {
         Self::with_endpoint(open(&definition, Path::new("")).await.expect("opens")).await
+    }
+
+    /// The same, with other settings of containers.
+    pub async fn treating(definition: serde_json::Value, change: impl FnOnce(&mut ContainerConfig)) -> Self {
+        Self::with_endpoint(open_treating(&definition, Path::new(""), change).await.expect("opens")).await
     }
 
     pub async fn with_endpoint(endpoint: Endpoint) -> Self {
@@ -198,12 +203,16 @@ pub fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+#[derive(Parser)]
+struct Defaults {
+    #[command(flatten)]
+    server: ServerConfig,
+
+    #[command(flatten)]
+    containers: ContainerConfig,
+}
+
 fn default_config() -> ServerConfig {
-    #[derive(Parser)]
-    struct Defaults {
-        #[command(flatten)]
-        server: ServerConfig,
-    }
     Defaults::parse_from(["test"]).server
 }
 
@@ -227,10 +236,20 @@ fn open_example(name: &str) -> Endpoint {
 
 /// An endpoint whose relative paths begin at `folder`.
 pub async fn open(definition: &serde_json::Value, folder: &Path) -> Result<Endpoint, SetupError> {
+    open_treating(definition, folder, |_| {}).await
+}
+
+async fn open_treating(
+    definition: &serde_json::Value,
+    folder: &Path,
+    change: impl FnOnce(&mut ContainerConfig),
+) -> Result<Endpoint, SetupError> {
     let json = serde_json::to_vec(definition).expect("is JSON");
     let setup = definition::read(&json, folder, Kernel::Shapley).expect("is a definition");
-    let limits = LoadLimits { model_bytes_max: 64 << 20, baseline_bytes_max: 1 << 20 };
-    setup.open(shared(), limits).await
+    let mut containers = Defaults::parse_from(["test"]).containers;
+    change(&mut containers);
+    let limits = LoadLimits { model_bytes_max: 64 << 20, baseline_bytes_max: 1 << 20, containers };
+    setup.open(shared(), &limits).await
 }
 
 /// Per explained record and feature, one number per output.

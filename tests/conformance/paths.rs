@@ -1,13 +1,14 @@
 //! The compute paths under test: the whole pipeline with a game in the model's place, on each device.
 
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use explaind::compute::cpu::Instructions;
 use explaind::compute::gpu::{GpuLimits, adapters, choose};
 use explaind::compute::{Attributor, BatchLimits, BoxedDevice, Cpu, Engine, Gpu};
 use explaind::config::{DevicePolicy, Kernel};
 use explaind::explain::{Explainer, Limits, Request, Settings, Shared};
-use explaind::model::{self, Call, LinkedValue, Message, ModelError, Predictions, Predictor, Values};
+use explaind::model::{self, Call, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values};
 use explaind::records::Format;
 use explaind::shap::{Coalitions, Design, DesignLimits, OperatorCache};
 use futures_util::FutureExt;
@@ -74,10 +75,11 @@ impl Path for Pipeline {
         let settings = Settings { kernel, number_of_samples, seed, ..Settings::default() };
         let games: Arc<[Game]> = games.into();
         let record = vec!["1"; n_players].join(",");
-        let message = Message::new(vec![record; games.len()].join("\n"), "text/csv");
-        let predictor = Arc::new(Games { n_players, games });
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let message = Message::new(vec![record; games.len()].join("\n"), "text/csv", deadline);
+        let model = Arc::new(Games { n_players, games });
         let explainer =
-            Explainer::new(predictor, n_players, settings, Arc::clone(&self.0)).expect("within the limits");
+            Explainer::new(model, n_players, settings, Arc::clone(&self.0)).expect("within the limits");
         let request = Request { message, format: Format::Csv, filter: None };
         let explanation = runtime().block_on(explainer.explain(request)).expect("games can be explained");
         let design = Design::new(n_players, number_of_samples, seed, kernel, LIMITS).expect("within the limits");
@@ -94,6 +96,7 @@ pub fn runtime() -> &'static tokio::runtime::Runtime {
 }
 
 /// Record i plays game i; every feature is a player.
+#[derive(Clone)]
 struct Games {
     n_players: usize,
     games: Arc<[Game]>,
@@ -108,6 +111,13 @@ impl Games {
         let values =
             sides.flat_map(|present| (0..coalitions.n_pairs()).map(move |pair| game(&side(pair, present))));
         Array2::from_shape_vec((2 * coalitions.n_pairs(), 1), values.collect()).expect("one value each")
+    }
+}
+
+impl Model for Games {
+    fn predictor<'a>(&'a self, _: &'a Message) -> model::Answer<'a, Arc<dyn Predictor>> {
+        let predictor: Arc<dyn Predictor> = Arc::new(self.clone());
+        async { Ok(predictor) }.boxed()
     }
 }
 
@@ -131,10 +141,6 @@ impl Predictor for Games {
         Ok((0..self.n_players as u32).collect())
     }
 
-    fn null_value<'a>(&'a self, _: &'a Arc<Call>, _: &'a Predictions) -> model::Answer<'a, LinkedValue> {
-        async { Ok(LinkedValue { value: vec![0.0], clipped: 0 }) }.boxed()
-    }
-
     fn values<'a>(
         &'a self,
         _: &'a Arc<Call>,
@@ -142,7 +148,8 @@ impl Predictor for Games {
         _: &'a Predictions,
     ) -> model::Answer<'a, Values> {
         let of_game = |game: &model::Game| Self::values_of(&self.games[game.record_idx], &game.coalitions);
-        let values = Values { of_games: games.iter().map(of_game).collect(), clipped: 0 };
+        let null = LinkedValue { value: vec![0.0], clipped: 0 };
+        let values = Values { null, of_games: games.iter().map(of_game).collect(), clipped: 0 };
         async move { Ok(values) }.boxed()
     }
 }

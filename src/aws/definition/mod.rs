@@ -80,7 +80,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::endpoints::{Baseline, BaselineSource, ExplainerSetup, FeatureType, Granularity, TextSetup};
+    use crate::endpoints::{
+        Baseline, BaselineSource, ExplainerSetup, FeatureType, Granularity, ModelSource, TextSetup,
+    };
     use crate::records::Format;
     use crate::shap::Link;
 
@@ -198,7 +200,11 @@ mod tests {
             ),
         ] {
             let setup = read_value(&definition(container, config())).expect("is a definition");
-            assert_eq!(format!("{:?}", setup.model), expected);
+            let model = match setup.model {
+                ModelSource::Container(source) => format!("Container({:?})", source.url),
+                other => format!("{other:?}"),
+            };
+            assert_eq!(model, expected);
         }
     }
 

@@ -7,7 +7,8 @@ use super::members::Members;
 use super::pattern;
 use super::shape::{Choice, Text};
 use crate::config::Kernel;
-use crate::endpoints::ModelSource;
+use crate::endpoints::{ContainerSource, ModelSource};
+use crate::model::container::Protocol;
 
 const VARIABLE: Text = Text { chars: 0..=1024, pattern: pattern::ANY };
 const IMAGE: Text = Text { chars: 0..=255, pattern: pattern::NO_BLANKS };
@@ -33,13 +34,17 @@ pub fn read(container: &mut Members, folder: &Path) -> Option<PrimaryContainer> 
     let location = container.take("ModelDataUrl", &MODEL_DATA_URL);
     // The first place that names a model wins; those behind it are for the hosted service.
     let model = if environment.names_container {
-        environment.container_url.map(ModelSource::Container)
+        environment.container_url.map(running)
     } else if image.is_some_and(|image| is_http(&image)) {
-        container.take("Image", &ContainerUrl).map(ModelSource::Container)
+        container.take("Image", &ContainerUrl).map(running)
     } else {
         model_file(container, location, folder)
     };
     Some(PrimaryContainer { model: model?, kernel: environment.kernel })
+}
+
+fn running(url: String) -> ModelSource {
+    ModelSource::Container(ContainerSource { url, protocol: Protocol::SageMaker, models: None })
 }
 
 #[derive(Default)]

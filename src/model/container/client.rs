@@ -105,7 +105,7 @@ impl Container {
     }
 
     fn request(&self, message: Message) -> Request<Full<Bytes>> {
-        let Message { payload, content_type, accept, custom_attributes } = message;
+        let Message { payload, content_type, accept, custom_attributes, .. } = message;
         let content_type = Some(content_type).filter(|content_type| !content_type.is_empty());
         let mut request = Request::post(&self.invocations);
         for (name, value) in

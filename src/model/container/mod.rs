@@ -2,7 +2,9 @@
 
 mod client;
 mod predictor;
+mod protocol;
 mod rows;
 
 pub use client::{Container, ContainerError};
 pub use predictor::{ContainerPredictor, ContainerSettings};
+pub use protocol::Protocol;

@@ -9,7 +9,9 @@ use ndarray::{Array2, ArrayView1, Axis};
 
 use super::client::Container;
 use super::rows::{self, BatchLimits, Cells, RowFormat};
-use crate::model::{Answer, Call, Game, LinkedValue, Message, ModelError, Predictions, Predictor, Reply, Values};
+use crate::model::{
+    Answer, Call, Game, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Reply, Values,
+};
 use crate::offload::offload;
 use crate::records::{AnswerLayout, Format, Scores, Table, Template};
 use crate::shap::{Clipped, Link, score_logit};
@@ -29,8 +31,9 @@ pub struct ContainerSettings {
 }
 
 /// A container with its baseline and link.
+#[derive(Clone)]
 pub struct ContainerPredictor {
-    container: Container,
+    container: Arc<Container>,
     layout: Arc<AnswerLayout>,
     n_features: usize,
     /// The baseline in CSV and in JSON.
@@ -41,6 +44,7 @@ pub struct ContainerPredictor {
 }
 
 /// Baseline rows as they are sent in one format.
+#[derive(Clone)]
 struct Baseline {
     rows: Arc<[Cells]>,
     /// Whether a column differs among the rows.
@@ -69,7 +73,7 @@ impl ContainerPredictor {
     pub fn new(container: Container, settings: ContainerSettings) -> Self {
         let ContainerSettings { baseline, link, layout, template, max_record_count, max_payload_bytes } = settings;
         Self {
-            container,
+            container: Arc::new(container),
             layout: Arc::new(layout),
             n_features: baseline.n_columns(),
             baselines: [Format::Csv, Format::JsonLines].map(|format| Baseline::new(&baseline, format)),
@@ -155,7 +159,15 @@ impl ContainerPredictor {
         let games: Arc<[Game]> = games.into();
         let rows = rows::of_games(Arc::clone(call), Arc::clone(&games), baseline, format);
         let (values, clipped) = self.values_of_rows(call, rows, predictions).await?;
-        Ok(Values { of_games: offload(move |_| by_game(&games, &values)).await, clipped })
+        let null = self.value_of_nobody(call, predictions).await?;
+        Ok(Values { null, of_games: offload(move |_| by_game(&games, &values)).await, clipped })
+    }
+}
+
+impl Model for ContainerPredictor {
+    fn predictor<'a>(&'a self, _: &'a Message) -> Answer<'a, Arc<dyn Predictor>> {
+        let predictor: Arc<dyn Predictor> = Arc::new(self.clone());
+        std::future::ready(Ok(predictor)).boxed()
     }
 }
 
@@ -167,10 +179,6 @@ impl Predictor for ContainerPredictor {
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError> {
         let format = call.records.format();
         Ok(self.baseline(format).differing(&Cells::of_record(&call.records, record_idx, format)))
-    }
-
-    fn null_value<'a>(&'a self, call: &'a Arc<Call>, predictions: &'a Predictions) -> Answer<'a, LinkedValue> {
-        self.value_of_nobody(call, predictions).boxed()
     }
 
     fn values<'a>(

@@ -8,11 +8,12 @@ use ndarray::{Array2, ArrayView1};
 use super::scorer::{BLOCK_ROWS, Scorer, accepted};
 use super::scores::write_value;
 use super::turns::in_turns;
-use crate::model::{Answer, Call, Game, LinkedValue, ModelError, Predictions, Predictor, Values};
+use crate::model::{Answer, Call, Game, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values};
 use crate::offload::{Stop, offload};
 use crate::shap::{Clipped, Link};
 
 /// A model in the process with its baseline and link.
+#[derive(Clone)]
 pub struct Embedded(Arc<Inner>);
 
 struct Inner {
@@ -41,6 +42,13 @@ impl Embedded {
     }
 }
 
+impl Model for Embedded {
+    fn predictor<'a>(&'a self, _: &'a Message) -> Answer<'a, Arc<dyn Predictor>> {
+        let predictor: Arc<dyn Predictor> = Arc::new(self.clone());
+        std::future::ready(Ok(predictor)).boxed()
+    }
+}
+
 impl Predictor for Embedded {
     fn predict<'a>(&'a self, call: &'a Arc<Call>) -> Answer<'a, Predictions> {
         let (inner, call) = (Arc::clone(&self.0), Arc::clone(call));
@@ -55,10 +63,6 @@ impl Predictor for Embedded {
             self.0.varies[feature] || !is_same(record[feature], self.0.baseline[[0, feature]])
         };
         Ok((0..record.len() as u32).filter(differs).collect())
-    }
-
-    fn null_value<'a>(&'a self, _: &'a Arc<Call>, _: &'a Predictions) -> Answer<'a, LinkedValue> {
-        std::future::ready(Ok(self.0.null_value.clone())).boxed()
     }
 
     fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, _: &'a Predictions) -> Answer<'a, Values> {
@@ -141,7 +145,8 @@ impl Inner {
         let walks_per_block = BLOCK_ROWS.max(self.baseline.nrows()) * self.scorer.trees.roots.len();
         let fill = |block: &mut Block| self.fill(block, records.row(block.game.record_idx));
         let clipped = in_turns(&mut blocks, walks_per_block, stop, fill)?;
-        Ok(Values { of_games: values.into_iter().map(|values| by_output(values, n_outputs)).collect(), clipped })
+        let of_games = values.into_iter().map(|values| by_output(values, n_outputs)).collect();
+        Ok(Values { null: self.null_value.clone(), of_games, clipped })
     }
 
     fn blocks<'a>(&self, game: &'a Game, values: &'a mut [f64]) -> impl Iterator<Item = Block<'a>> {
