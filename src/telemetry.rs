@@ -21,6 +21,9 @@ const BATCH_SECONDS: &str = "explaind_batch_seconds";
 const FALLBACKS: &str = "explaind_device_fallbacks_total";
 const OPERATOR_BYTES: &str = "explaind_operator_bytes";
 const CONTAINER_REQUESTS: &str = "explaind_container_requests_total";
+const CONTAINER_RETRIES: &str = "explaind_container_retries_total";
+const CONTAINER_ROWS: &str = "explaind_container_rows_total";
+const BATCH_REFUSALS: &str = "explaind_container_batch_refusals_total";
 const PANICS: &str = "explaind_panics_total";
 const BUILD: &str = "explaind_build_info";
 
@@ -66,6 +69,15 @@ fn describe() {
     describe_counter!(FALLBACKS, "Batches answered on the CPU instead of the device, by reason");
     describe_gauge!(OPERATOR_BYTES, Unit::Bytes, "Operators kept for reuse");
     describe_counter!(CONTAINER_REQUESTS, "Requests to model containers, by outcome");
+    describe_counter!(CONTAINER_RETRIES, "Requests to model containers that were repeated");
+    describe_counter!(
+        CONTAINER_ROWS,
+        "Synthetic records by whether a container was asked or the same request knew the answer"
+    );
+    describe_counter!(
+        BATCH_REFUSALS,
+        "Batches that a container refused, by what was done: asked in halves or one by one"
+    );
     describe_counter!(PANICS, "Panics that were caught, of requests and of batches");
     describe_gauge!(BUILD, "Version of this server");
 }
@@ -109,6 +121,19 @@ pub fn set_operator_bytes(bytes: usize) {
 
 pub fn count_container_request(outcome: &'static str) {
     counter!(CONTAINER_REQUESTS, "outcome" => outcome).increment(1);
+}
+
+pub fn count_container_retry() {
+    counter!(CONTAINER_RETRIES).increment(1);
+}
+
+pub fn count_container_rows(n_asked: usize, n_known: usize) {
+    counter!(CONTAINER_ROWS, "answer" => "asked").increment(n_asked as u64);
+    counter!(CONTAINER_ROWS, "answer" => "known").increment(n_known as u64);
+}
+
+pub fn count_batch_refusal(remedy: &'static str) {
+    counter!(BATCH_REFUSALS, "remedy" => remedy).increment(1);
 }
 
 pub fn count_panic() {

@@ -160,7 +160,7 @@ impl InvokeError {
 
     fn original_message(&self) -> String {
         match (self, self.container_error()) {
-            (Self::DeadlinePassed { .. }, _) | (_, Some(ContainerError::TimedOut)) => TIMED_OUT.to_owned(),
+            (Self::DeadlinePassed { .. }, _) | (_, Some(ContainerError::TimedOut { .. })) => TIMED_OUT.to_owned(),
             _ => self.to_string().chars().take(ORIGINAL_MESSAGE_CHARS_MAX).collect(),
         }
     }
@@ -205,12 +205,13 @@ fn of_model_error(error: &ModelError) -> Wire {
         | ModelError::Labels
         | ModelError::NoTemplate
         | ModelError::RowTooLarge { .. } => Wire::of_model(400),
-        ModelError::Container(error) => Wire::of_model(match error {
-            ContainerError::Refused { status, .. } => *status,
-            ContainerError::Unreachable | ContainerError::TimedOut => 0,
-            ContainerError::BrokenOff => 500,
-            ContainerError::TooLarge { .. } => 400,
-        }),
+        ModelError::Container(error) => match error {
+            ContainerError::Refused { status, .. } => Wire::of_model(*status),
+            ContainerError::Unreachable | ContainerError::TimedOut { .. } => Wire::of_model(0),
+            ContainerError::BrokenOff => Wire::of_model(500),
+            ContainerError::TooLarge { .. } => Wire::of_model(400),
+            ContainerError::LeftAlone { .. } => Wire::refused(503, "ServiceUnavailable"),
+        },
         ModelError::GivenUp => Wire::refused(500, "InternalFailure"),
     }
 }

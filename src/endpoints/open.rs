@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::setup::{BaselineSource, ExplainerSetup, FeatureType, ModelSource, Setup};
+use super::setup::{BaselineSource, ContainerSource, ExplainerSetup, FeatureType, ModelSource, Setup};
 use super::stamp::{ModelIdentity, Stamped};
 use super::{Endpoint, Explained, Service};
 use crate::config::ContainerConfig;
 use crate::explain::{Explainer, Settings, Shared, labels_fit};
 use crate::fetch::{FetchError, fetch, read_file};
-use crate::model::container::{Container, ContainerPredictor, ContainerSettings};
+use crate::model::container::{Container, ContainerModel, ContainerSettings, SingleModel};
 use crate::model::embedded::{Embedded, EmbeddedForward, Scorer, xgboost};
 use crate::model::{Model, ModelError};
 use crate::records::{
@@ -92,7 +92,7 @@ impl Setup {
                 Service::Explain(Arc::new(open_explained(&model, explainer, shared, limits).await?))
             }
             None => Service::Forward(match &model {
-                ModelSource::Container(source) => Box::new(Container::new(&source.url)),
+                ModelSource::Container(source) => Box::new(single_model(source, limits)),
                 file => {
                     let (scorer, _) = load(file, limits)?;
                     Box::new(EmbeddedForward::new(scorer, shared.limits.records_max))
@@ -121,13 +121,8 @@ async fn open_explained(
     let (model, stamp): (Arc<dyn Model>, String) = match model {
         ModelSource::Container(source) => {
             let stamp = stamp(ModelIdentity::Container(&source.url));
-            (
-                Arc::new(ContainerPredictor::new(
-                    Container::new(&source.url),
-                    container_settings(&setup, baseline)?,
-                )),
-                stamp,
-            )
+            let container = Arc::new(Container::new(&source.url, &limits.containers));
+            (Arc::new(ContainerModel::new(container, container_settings(source, &setup, baseline)?)), stamp)
         }
         file => {
             let (scorer, bytes) = load(file, limits)?;
@@ -189,7 +184,15 @@ fn check_headers(setup: &ExplainerSetup, expected: usize) -> Result<(), SetupErr
     }
 }
 
-fn container_settings(setup: &ExplainerSetup, baseline: Table) -> Result<ContainerSettings, SetupError> {
+fn single_model(source: &ContainerSource, limits: &LoadLimits) -> SingleModel {
+    SingleModel::new(Arc::new(Container::new(&source.url, &limits.containers)), &source.protocol)
+}
+
+fn container_settings(
+    source: &ContainerSource,
+    setup: &ExplainerSetup,
+    baseline: Table,
+) -> Result<ContainerSettings, SetupError> {
     let layout = AnswerLayout {
         probability_index: setup.probability_index,
         label_index: setup.label_index,
@@ -201,6 +204,7 @@ fn container_settings(setup: &ExplainerSetup, baseline: Table) -> Result<Contain
     let bare = setup.features_attribute.is_none().then_some("$features");
     let template = setup.content_template.as_deref().or(bare).map(Template::compile).transpose()?;
     Ok(ContainerSettings {
+        protocol: source.protocol.clone(),
         baseline,
         link: setup.link,
         layout,

@@ -5,7 +5,7 @@ pub mod container;
 pub mod embedded;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -81,6 +81,8 @@ pub struct Reply {
     pub body: Bytes,
     pub content_type: Option<String>,
     pub custom_attributes: Option<String>,
+    /// From the request to the whole answer.
+    pub took: Duration,
 }
 
 /// One request, and the records in it.

@@ -1,35 +1,25 @@
 //! One request to a container and its answer, under limits of time and size. Knows no records and no games.
 
-use std::error::Error as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::FutureExt;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName};
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
+use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use crate::fetch;
-use crate::model::{Answer, Forward, Message, Reply};
-use crate::telemetry;
+use crate::model::{Message, Reply};
 
 /// A container that runs accepts connections at once.
 const CONNECT_WAIT: Duration = Duration::from_secs(2);
 
-/// Connections kept for reuse, and for how long.
-const IDLE_CONNECTIONS_MAX: usize = 8;
+/// How long a connection is kept for reuse.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
-
-/// A container has 60 s to answer (SageMaker documentation, "Custom Inference Code with Hosting Services").
-const ANSWER_WAIT: Duration = Duration::from_secs(60);
-
-/// One answer of a container.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Of a container's error text, what is repeated to the client.
 const MESSAGE_CHARS_MAX: usize = 1024;
@@ -42,12 +32,6 @@ const CUSTOM_ATTRIBUTES_CHARS_MAX: usize = 1024;
 
 const CUSTOM_ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
 
-/// A running container.
-pub struct Container {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    invocations: String,
-}
-
 /// No text of it names the container's address.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ContainerError {
@@ -55,41 +39,74 @@ pub enum ContainerError {
     Refused { status: u16, message: String },
     #[error("The model container could not be reached.")]
     Unreachable,
-    #[error("The model container did not answer within {} s.", ANSWER_WAIT.as_secs())]
-    TimedOut,
+    #[error("The model container did not answer within {} ms.", waited.as_millis())]
+    TimedOut { waited: Duration },
     #[error("The answer of the model container broke off.")]
     BrokenOff,
     #[error("The answer of the model container is larger than the limit of {limit} bytes.")]
     TooLarge { limit: usize },
+    #[error("The model container failed {failures} times in a row and is left alone for {open_ms} ms.")]
+    LeftAlone { failures: u32, open_ms: u64 },
 }
 
-impl Container {
-    /// `url` is the container's base, without a slash at its end.
-    pub fn new(url: &str) -> Self {
-        let client = Client::builder(TokioExecutor::new())
+/// What is asked of a container.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) method: Method,
+    /// From the slash on.
+    pub(super) path: String,
+    pub(super) fields: Vec<(HeaderName, String)>,
+    pub(super) body: Bytes,
+}
+
+impl Ask {
+    /// What a client sent, or records in its place.
+    pub(super) fn invocation(path: &str, message: Message) -> Self {
+        let Message { payload, content_type, accept, custom_attributes, .. } = message;
+        let content_type = Some(content_type).filter(|content_type| !content_type.is_empty());
+        let fields =
+            [(CONTENT_TYPE, content_type), (ACCEPT, accept), (CUSTOM_ATTRIBUTES, custom_attributes)].into_iter();
+        let fields = fields.filter_map(|(name, value)| Some((name, value?))).collect();
+        Self { method: Method::POST, path: path.to_owned(), fields, body: payload }
+    }
+
+    /// Nothing but a method and a path, and JSON where there is any.
+    pub(super) fn management(method: Method, path: &str, body: Option<serde_json::Value>) -> Self {
+        let fields = body.iter().map(|_| (CONTENT_TYPE, "application/json".to_owned())).collect();
+        let body = body.map(|body| body.to_string().into()).unwrap_or_default();
+        Self { method, path: path.to_owned(), fields, body }
+    }
+}
+
+/// Connections to one container.
+pub(super) struct Client {
+    client: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// Scheme, host and port.
+    url: String,
+    answer_bytes_max: usize,
+}
+
+impl Client {
+    /// `url` has no slash at its end.
+    pub(super) fn new(url: &str, connections_max: usize, answer_bytes_max: usize) -> Self {
+        let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_WAIT)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .pool_max_idle_per_host(connections_max)
             .build(fetch::connector(CONNECT_WAIT));
-        Self { client, invocations: format!("{url}/invocations") }
+        Self { client, url: url.to_owned(), answer_bytes_max }
     }
 
-    pub(super) async fn invoke(&self, message: Message) -> Result<Reply, ContainerError> {
-        let outcome = timeout(ANSWER_WAIT, self.post(message)).await.unwrap_or(Err(ContainerError::TimedOut));
-        telemetry::count_container_request(match &outcome {
-            Ok(_) => "ok",
-            Err(ContainerError::Refused { .. }) => "refused",
-            Err(_) => "failed",
-        });
-        outcome
+    /// The whole answer within `wait`.
+    pub(super) async fn send(&self, ask: Ask, wait: Duration) -> Result<Reply, ContainerError> {
+        let started = Instant::now();
+        let outcome = timeout(wait, self.exchange(ask)).await;
+        let reply = outcome.map_err(|_| ContainerError::TimedOut { waited: wait })??;
+        Ok(Reply { took: started.elapsed(), ..reply })
     }
 
-    async fn post(&self, message: Message) -> Result<Reply, ContainerError> {
-        let response = match self.client.request(self.request(message.clone())).await {
-            Err(error) if is_closed(&error) => self.client.request(self.request(message)).await,
-            outcome => outcome,
-        };
-        let response = response.map_err(|error| match error.is_connect() {
+    async fn exchange(&self, ask: Ask) -> Result<Reply, ContainerError> {
+        let response = self.client.request(self.request(ask)).await.map_err(|error| match error.is_connect() {
             true => ContainerError::Unreachable,
             false => ContainerError::BrokenOff,
         })?;
@@ -97,39 +114,21 @@ impl Container {
             return Err(refused(response).await);
         }
         let (head, body) = response.into_parts();
-        let body = read(body, ANSWER_BYTES_MAX).await?;
+        let body = read(body, self.answer_bytes_max).await?;
         let text = |name| visible(&head.headers, name);
         let custom_attributes =
             text(CUSTOM_ATTRIBUTES).filter(|attributes| attributes.len() <= CUSTOM_ATTRIBUTES_CHARS_MAX);
-        Ok(Reply { body, content_type: text(CONTENT_TYPE), custom_attributes })
+        Ok(Reply { body, content_type: text(CONTENT_TYPE), custom_attributes, took: Duration::ZERO })
     }
 
-    fn request(&self, message: Message) -> Request<Full<Bytes>> {
-        let Message { payload, content_type, accept, custom_attributes, .. } = message;
-        let content_type = Some(content_type).filter(|content_type| !content_type.is_empty());
-        let mut request = Request::post(&self.invocations);
-        for (name, value) in
-            [(CONTENT_TYPE, content_type), (ACCEPT, accept), (CUSTOM_ATTRIBUTES, custom_attributes)]
-        {
-            if let Some(value) = value {
-                request = request.header(name, value);
-            }
+    fn request(&self, ask: Ask) -> Request<Full<Bytes>> {
+        let mut request = Request::builder().method(ask.method).uri(format!("{}{}", self.url, ask.path));
+        for (name, value) in ask.fields {
+            request = request.header(name, value);
         }
-        let request = request.body(Full::new(payload));
+        let request = request.body(Full::new(ask.body));
         request.expect("the address and the client's headers have been checked. This is a bug.")
     }
-}
-
-impl Forward for Container {
-    fn forward(&self, message: Message) -> Answer<'_, Reply> {
-        async { Ok(self.invoke(message).await?) }.boxed()
-    }
-}
-
-/// No answer began: a container may close a kept connection in the moment it is used again.
-fn is_closed(error: &legacy::Error) -> bool {
-    let answer = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
-    !error.is_connect() && answer.is_none_or(|error| !error.is_parse())
 }
 
 /// A header that can be repeated to a client.

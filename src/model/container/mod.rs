@@ -1,10 +1,20 @@
-//! A model in a container of its own: `POST /invocations`, one request after the other.
+//! A model in a container of its own, behind HTTP: from cells of records to requests, and from answers to values.
 
+mod asking;
+mod batches;
+mod batching;
+mod circuit;
 mod client;
 mod predictor;
 mod protocol;
+mod retry;
 mod rows;
+mod running;
+mod tally;
 
-pub use client::{Container, ContainerError};
-pub use predictor::{ContainerPredictor, ContainerSettings};
-pub use protocol::Protocol;
+pub use batches::{Batch, Batches};
+pub use batching::BatchLimits;
+pub use client::ContainerError;
+pub use predictor::{ContainerModel, ContainerSettings};
+pub use protocol::{Protocol, RowShape};
+pub use running::{Container, SingleModel};

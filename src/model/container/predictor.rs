@@ -1,26 +1,32 @@
 //! A container behind the `Predictor` seam: the client's payload goes as it came, then the synthetic records of its
-//! games in batches, one request after the other.
+//! games, many to a request and several requests at a time.
 
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
-use ndarray::{Array2, ArrayView1, Axis};
+use futures_util::stream::{self, TryStreamExt};
+use ndarray::{Array2, Axis};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::client::Container;
-use super::rows::{self, BatchLimits, Cells, RowFormat};
+use super::asking::{Answered, Asking, Read, read};
+use super::batches::{Batch, Batches, Known};
+use super::batching::Batching;
+use super::protocol::{Protocol, RowShape};
+use super::rows::Cells;
+use super::running::{Container, SingleModel};
+use super::tally::{Outputs, Tally};
 use crate::model::{
-    Answer, Call, Game, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Reply, Values,
+    Answer, Call, Forward, Game, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values,
 };
 use crate::offload::offload;
-use crate::records::{AnswerLayout, Format, Scores, Table, Template};
+use crate::records::{AnswerLayout, Format, Table, Template};
 use crate::shap::{Clipped, Link, score_logit};
-
-/// Records of one request where the endpoint says nothing of it.
-const ROWS_MAX_DEFAULT: usize = 1000;
 
 /// What an endpoint says about its container.
 pub struct ContainerSettings {
+    pub protocol: Protocol,
     pub baseline: Table,
     pub link: Link,
     pub layout: AnswerLayout,
@@ -31,20 +37,22 @@ pub struct ContainerSettings {
 }
 
 /// A container with its baseline and link.
-#[derive(Clone)]
-pub struct ContainerPredictor {
+pub struct ContainerModel(Arc<Inner>);
+
+struct Inner {
     container: Arc<Container>,
+    transport: Arc<dyn Forward>,
+    protocol: Protocol,
     layout: Arc<AnswerLayout>,
     n_features: usize,
     /// The baseline in CSV and in JSON.
     baselines: [Baseline; 2],
     link: Link,
     template: Option<Template>,
-    limits: BatchLimits,
+    batching: Arc<Batching>,
 }
 
 /// Baseline rows as they are sent in one format.
-#[derive(Clone)]
 struct Baseline {
     rows: Arc<[Cells]>,
     /// Whether a column differs among the rows.
@@ -53,7 +61,7 @@ struct Baseline {
 
 impl Baseline {
     fn new(table: &Table, format: Format) -> Self {
-        let rows = Cells::of_records(table, format);
+        let rows: Arc<[Cells]> = Cells::of_records(table, format).into();
         let varies = |column_idx| rows.iter().any(|row| row.get(column_idx) != rows[0].get(column_idx));
         Self { varies: (0..table.n_columns()).map(varies).collect(), rows }
     }
@@ -68,85 +76,99 @@ impl Baseline {
     }
 }
 
-impl ContainerPredictor {
+impl ContainerModel {
     /// The baseline has at least one row.
-    pub fn new(container: Container, settings: ContainerSettings) -> Self {
-        let ContainerSettings { baseline, link, layout, template, max_record_count, max_payload_bytes } = settings;
-        Self {
-            container: Arc::new(container),
+    pub fn new(container: Arc<Container>, settings: ContainerSettings) -> Self {
+        let ContainerSettings { protocol, baseline, link, layout, template, .. } = settings;
+        let memory = Duration::from_secs(container.config().container_memory_s);
+        let transport = SingleModel::new(Arc::clone(&container), &protocol);
+        Self(Arc::new(Inner {
+            container,
+            transport: Arc::new(transport),
+            protocol,
             layout: Arc::new(layout),
             n_features: baseline.n_columns(),
             baselines: [Format::Csv, Format::JsonLines].map(|format| Baseline::new(&baseline, format)),
             link,
             template,
-            limits: BatchLimits {
-                rows_max: max_record_count.unwrap_or(ROWS_MAX_DEFAULT),
-                bytes_max: max_payload_bytes,
-            },
-        }
+            batching: Arc::new(Batching::new(settings.max_record_count, settings.max_payload_bytes, memory)),
+        }))
     }
+}
 
+impl Model for ContainerModel {
+    fn predictor<'a>(&'a self, _: &'a Message) -> Answer<'a, Arc<dyn Predictor>> {
+        let (model, transport) = (Arc::clone(&self.0), Arc::clone(&self.0.transport));
+        let predictor: Arc<dyn Predictor> =
+            Arc::new(ContainerPredictor { model, transport, asked: Mutex::default() });
+        std::future::ready(Ok(predictor)).boxed()
+    }
+}
+
+impl Inner {
     fn baseline(&self, format: Format) -> &Baseline {
         let [csv, json] = &self.baselines;
         if format == Format::Csv { csv } else { json }
     }
 
+    /// Values from mean scores; those of nobody come first, unless they are known.
+    fn values(&self, games: &[Game], means: Array2<f64>, null: Option<LinkedValue>) -> Values {
+        let (of_nobody, of_games) = means.view().split_at(Axis(0), usize::from(null.is_none()));
+        let null = null.unwrap_or_else(|| {
+            let (value, clipped) = self.linked(of_nobody.to_owned());
+            LinkedValue { value: value.into_raw_vec_and_offset().0, clipped }
+        });
+        let (values, clipped) = self.linked(of_games.to_owned());
+        Values { null, of_games: by_game(games, &values), clipped }
+    }
+
+    fn linked(&self, mut scores: Array2<f64>) -> (Array2<f64>, Clipped) {
+        let mut clipped = 0;
+        if self.link == Link::Logit {
+            scores.mapv_inplace(|score| score_logit(score, &mut clipped));
+        }
+        (scores, clipped)
+    }
+}
+
+/// A container during one request.
+struct ContainerPredictor {
+    model: Arc<Inner>,
+    transport: Arc<dyn Forward>,
+    asked: Mutex<Option<Asked>>,
+}
+
+/// What one request has asked so far.
+struct Asked {
+    known: Known,
+    tally: Tally,
+    /// None before the baseline was asked.
+    null: Option<LinkedValue>,
+}
+
+impl Asked {
+    fn nothing(outputs: &Outputs, n_baseline_rows: usize) -> Self {
+        let tally = Tally::new(n_baseline_rows, outputs.n_outputs);
+        Self { known: Known::new(outputs.n_outputs), tally, null: None }
+    }
+}
+
+impl ContainerPredictor {
     async fn predictions(&self, call: &Call) -> Result<Predictions, ModelError> {
-        let (n_columns, expected) = (call.records.n_columns(), self.n_features);
+        let (n_columns, expected) = (call.records.n_columns(), self.model.n_features);
         if n_columns != expected {
             return Err(ModelError::Width { record: 1, n_columns, expected });
         }
-        let reply = self.container.invoke(call.message.clone()).await?;
+        let reply = self.transport.forward(call.message.clone()).await?;
         let custom_attributes = reply.custom_attributes.clone();
-        let (layout, link, n_records) = (Arc::clone(&self.layout), self.link, call.records.n_records());
+        let (model, n_records) = (Arc::clone(&self.model), call.records.n_records());
         offload(move |_| {
-            let Read { text, content_type, format, scores } = read(&layout, reply, n_records)?;
-            let (values, clipped) = linked(link, scores.scores);
+            let Read { text, content_type, format, scores } = read(&model.layout, reply, n_records)?;
+            let (values, clipped) = model.linked(scores.scores);
             let labels = scores.labels;
             Ok(Predictions { text, content_type, format, values, labels, custom_attributes, clipped })
         })
         .await
-    }
-
-    /// Values of rows that follow each other, `[n_values × n_outputs]`: the link of the mean score over the baseline
-    /// rows, asked batch by batch.
-    async fn values_of_rows(
-        &self,
-        call: &Call,
-        rows: impl Iterator<Item = Vec<u8>> + Send + 'static,
-        predictions: &Predictions,
-    ) -> Result<(Array2<f64>, Clipped), ModelError> {
-        let mut rows = rows.peekable();
-        let mut sums = Sums::new(self.baseline(call.records.format()).rows.len(), predictions);
-        let (limits, link) = (self.limits, self.link);
-        loop {
-            let (rest, batch) = offload(move |_| {
-                let batch = rows::next_batch(&mut rows, limits);
-                (rows, batch)
-            })
-            .await;
-            rows = rest;
-            let Some(batch) = batch? else { return Ok(offload(move |_| linked(link, sums.means())).await) };
-            let message = Message { payload: Bytes::from(batch.body), ..call.message.clone() };
-            let (reply, layout) = (self.container.invoke(message).await?, Arc::clone(&self.layout));
-            sums = offload(move |_| {
-                sums.add(&read(&layout, reply, batch.n_rows)?.scores)?;
-                Ok::<Sums, ModelError>(sums)
-            })
-            .await?;
-        }
-    }
-
-    fn row_format(&self, call: &Call) -> Result<(RowFormat, Arc<[Cells]>), ModelError> {
-        let format = call.records.format();
-        let rows = Arc::clone(&self.baseline(format).rows);
-        Ok((RowFormat::new(format, self.template.as_ref())?, rows))
-    }
-
-    async fn value_of_nobody(&self, call: &Call, predictions: &Predictions) -> Result<LinkedValue, ModelError> {
-        let (format, baseline) = self.row_format(call)?;
-        let (values, clipped) = self.values_of_rows(call, rows::of_nobody(baseline, format), predictions).await?;
-        Ok(LinkedValue { value: values.into_raw_vec_and_offset().0, clipped })
     }
 
     async fn values_of_games(
@@ -155,20 +177,65 @@ impl ContainerPredictor {
         games: Vec<Game>,
         predictions: &Predictions,
     ) -> Result<Values, ModelError> {
-        let (format, baseline) = self.row_format(call)?;
+        let format = call.records.format();
+        let shape = self.model.protocol.shape(format, self.model.template.as_ref())?;
+        let baseline = Arc::clone(&self.model.baseline(shape.cells).rows);
+        let outputs = Outputs::of(predictions);
+        let asked = locked(&self.asked).take();
+        let mut asked = asked.unwrap_or_else(|| Asked::nothing(&outputs, baseline.len()));
+        let asking = self.asking(call, shape, outputs);
         let games: Arc<[Game]> = games.into();
-        let rows = rows::of_games(Arc::clone(call), Arc::clone(&games), baseline, format);
-        let (values, clipped) = self.values_of_rows(call, rows, predictions).await?;
-        let null = self.value_of_nobody(call, predictions).await?;
-        Ok(Values { null, of_games: offload(move |_| by_game(&games, &values)).await, clipped })
+        let batches =
+            Batches::new(Arc::clone(call), Arc::clone(&games), baseline, Arc::clone(&asking.shape), asked.known);
+        let means;
+        (asked.known, means) = self.means(batches, &asking, &mut asked.tally).await?;
+        let (model, null) = (Arc::clone(&self.model), asked.null.take());
+        let values = offload(move |_| model.values(&games, means, null)).await;
+        asked.null = Some(values.null.clone());
+        *locked(&self.asked) = Some(asked);
+        Ok(values)
+    }
+
+    /// Asks all batches, several at a time; the next one is made while others are under way.
+    async fn means(
+        &self,
+        batches: Batches,
+        asking: &Arc<Asking>,
+        tally: &mut Tally,
+    ) -> Result<(Known, Array2<f64>), ModelError> {
+        let batches = Arc::new(Mutex::new(batches));
+        let plan = || plan(Arc::clone(&self.model), Arc::clone(&batches));
+        let planned = stream::try_unfold((), |()| plan());
+        let answers = planned.map_ok(|(batch, body)| Arc::clone(asking).ask(batch).inspect(|_| drop(body)));
+        let mut answers = pin!(answers.try_buffered(asking.in_flight_max));
+        while let Some(Answered { sources, scores }) = answers.try_next().await? {
+            tally.add(&sources, &scores);
+        }
+        let known = locked(&batches).take_known();
+        Ok((known, tally.take_means()))
+    }
+
+    fn asking(&self, call: &Call, shape: RowShape, outputs: Outputs) -> Arc<Asking> {
+        Arc::new(Asking {
+            transport: Arc::clone(&self.transport),
+            message: call.message.clone(),
+            shape: Arc::new(shape),
+            layout: Arc::clone(&self.model.layout),
+            outputs,
+            batching: Arc::clone(&self.model.batching),
+            in_flight_max: self.model.container.config().container_in_flight_max,
+        })
     }
 }
 
-impl Model for ContainerPredictor {
-    fn predictor<'a>(&'a self, _: &'a Message) -> Answer<'a, Arc<dyn Predictor>> {
-        let predictor: Arc<dyn Predictor> = Arc::new(self.clone());
-        std::future::ready(Ok(predictor)).boxed()
-    }
+/// A batch, and its leave to be in memory.
+type Planned = (Batch, OwnedSemaphorePermit);
+
+async fn plan(model: Arc<Inner>, batches: Arc<Mutex<Batches>>) -> Result<Option<(Planned, ())>, ModelError> {
+    let body = model.container.body().await;
+    let limits = model.batching.limits();
+    let batch = offload(move |_| locked(&batches).next(limits)).await?;
+    Ok(batch.map(|batch| ((batch, body), ())))
 }
 
 impl Predictor for ContainerPredictor {
@@ -178,7 +245,7 @@ impl Predictor for ContainerPredictor {
 
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError> {
         let format = call.records.format();
-        Ok(self.baseline(format).differing(&Cells::of_record(&call.records, record_idx, format)))
+        Ok(self.model.baseline(format).differing(&Cells::of_record(&call.records, record_idx, format)))
     }
 
     fn values<'a>(
@@ -191,75 +258,8 @@ impl Predictor for ContainerPredictor {
     }
 }
 
-/// An answer that has been read.
-struct Read {
-    text: String,
-    content_type: String,
-    format: Format,
-    scores: Scores,
-}
-
-/// The answer's own content type decides how it is read.
-fn read(layout: &AnswerLayout, reply: Reply, n_records: usize) -> Result<Read, ModelError> {
-    let content_type = reply.content_type.unwrap_or_default();
-    let Some(format) = Format::from_mime(&content_type) else { return Err(ModelError::AnswerType(content_type)) };
-    let text = String::from_utf8(reply.body.into()).map_err(|_| ModelError::AnswerText)?;
-    let scores = layout.read(&text, format, n_records)?;
-    Ok(Read { text, content_type, format, scores })
-}
-
-fn linked(link: Link, mut scores: Array2<f64>) -> (Array2<f64>, Clipped) {
-    let mut clipped = 0;
-    if link == Link::Logit {
-        scores.mapv_inplace(|score| score_logit(score, &mut clipped));
-    }
-    (scores, clipped)
-}
-
-/// Scores of rows that follow each other, added up over the baseline rows.
-struct Sums {
-    n_rows_each: usize,
-    n_rows: usize,
-    /// Of the client's own records; at least one.
-    n_outputs: usize,
-    /// What names each of several outputs in the client's own answer.
-    names: Option<Vec<String>>,
-    /// `[n_sums × n_outputs]`, row-major.
-    sums: Vec<f64>,
-}
-
-impl Sums {
-    fn new(n_rows_each: usize, predictions: &Predictions) -> Self {
-        let n_outputs = predictions.values.ncols();
-        let names = predictions.labels.clone().filter(|labels| n_outputs > 1 && labels.len() == n_outputs);
-        Self { n_rows_each, n_rows: 0, n_outputs, names, sums: Vec::new() }
-    }
-
-    fn add(&mut self, Scores { scores, labels }: &Scores) -> Result<(), ModelError> {
-        if scores.ncols() != self.n_outputs {
-            return Err(ModelError::Outputs { got: scores.ncols(), expected: self.n_outputs });
-        }
-        if self.names.is_some() && self.names != *labels {
-            return Err(ModelError::Labels);
-        }
-        scores.rows().into_iter().for_each(|row| self.add_row(row));
-        Ok(())
-    }
-
-    fn add_row(&mut self, row: ArrayView1<f64>) {
-        if self.n_rows.is_multiple_of(self.n_rows_each) {
-            self.sums.resize(self.sums.len() + self.n_outputs, 0.0);
-        }
-        let start = self.sums.len() - self.n_outputs;
-        self.sums[start..].iter_mut().zip(row).for_each(|(sum, score)| *sum += score);
-        self.n_rows += 1;
-    }
-
-    /// `[n_sums × n_outputs]`.
-    fn means(self) -> Array2<f64> {
-        let sums = Array2::from_shape_vec((self.sums.len() / self.n_outputs, self.n_outputs), self.sums);
-        sums.expect("one sum for each output. This is a bug.") / self.n_rows_each as f64
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no code panics while it holds the lock. This is a bug.")
 }
 
 /// Values one below the other → those of each game, `[2·n_pairs × n_outputs]`.

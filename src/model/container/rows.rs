@@ -1,174 +1,256 @@
-//! Synthetic records: cells of the client's record and of the baseline by coalition, in the format of the client's
-//! request, cut into requests. Each cell keeps its own spelling.
+//! Synthetic records: cells of the client's record and of a baseline row by coalition. Each cell keeps its own spelling;
+//! bytes are copied, nothing is read or printed. Knows no requests.
 
-use std::iter::Peekable;
-use std::sync::Arc;
+use super::protocol::RowShape;
+use crate::records::{Format, Table};
 
-use crate::model::{Call, Game, ModelError};
-use crate::records::{Format, Table, Template};
+/// So many bytes are copied at once, wanted or not; cells are rarely longer.
+const COPIED_BYTES: usize = 16;
 
-/// The cells of one record as they stand in a row of one format.
+/// The cells of one record as they stand in a row, each with the comma behind it.
+#[derive(Debug)]
 pub(super) struct Cells {
+    /// The last cell is followed by `COPIED_BYTES` more bytes.
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    /// Where each cell begins, then where the last one ends.
+    starts: Vec<u32>,
 }
 
 impl Cells {
     pub(super) fn of_record(table: &Table, record_idx: usize, format: Format) -> Self {
-        let mut cells = Self { bytes: Vec::new(), ends: Vec::with_capacity(table.n_columns()) };
-        for column_idx in 0..table.n_columns() {
-            table.cell(record_idx, column_idx).write(format, &mut cells.bytes);
-            cells.ends.push(cells.bytes.len());
+        let n_columns = table.n_columns();
+        let (mut bytes, mut starts) = (Vec::new(), Vec::with_capacity(n_columns + 1));
+        for column_idx in 0..n_columns {
+            starts.push(start(&bytes));
+            table.cell(record_idx, column_idx).write(format, &mut bytes);
+            if column_idx + 1 < n_columns {
+                bytes.push(b',');
+            }
         }
         // An empty line would be no record.
-        if format == Format::Csv && cells.bytes.is_empty() && cells.ends.len() == 1 {
-            cells.bytes.extend_from_slice(b"\"\"");
-            cells.ends[0] = cells.bytes.len();
+        if format == Format::Csv && bytes.is_empty() {
+            bytes.extend_from_slice(b"\"\"");
         }
-        cells
+        starts.push(start(&bytes));
+        bytes.resize(bytes.len() + COPIED_BYTES, 0);
+        Self { bytes, starts }
     }
 
-    pub(super) fn of_records(table: &Table, format: Format) -> Arc<[Self]> {
+    pub(super) fn of_records(table: &Table, format: Format) -> Vec<Self> {
         (0..table.n_records()).map(|record_idx| Self::of_record(table, record_idx, format)).collect()
     }
 
+    /// With the comma, if one follows.
     pub(super) fn get(&self, idx: usize) -> &[u8] {
-        let start = if idx == 0 { 0 } else { self.ends[idx - 1] };
-        &self.bytes[start..self.ends[idx]]
+        &self.bytes[self.starts[idx] as usize..self.starts[idx + 1] as usize]
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.len() - COPIED_BYTES
     }
 }
 
-/// What stands around the cells of a row.
-#[derive(Clone)]
-pub(super) struct RowFormat {
-    before: Vec<u8>,
-    after: Vec<u8>,
+/// A record's cells are a part of a request, which has less than 4 GiB.
+fn start(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).expect("a table has less than 4 GiB of cells. This is a bug.")
 }
 
-impl RowFormat {
-    pub(super) fn new(format: Format, template: Option<&Template>) -> Result<Self, ModelError> {
-        let (before, after) = match (format, template) {
-            (Format::Csv, _) => (String::new(), String::new()),
-            (Format::JsonLines, Some(template)) => {
-                (format!("{}[", template.before()), format!("]{}", template.after()))
-            }
-            (Format::JsonLines, None) => return Err(ModelError::NoTemplate),
-        };
-        Ok(Self { before: before.into_bytes(), after: after.into_bytes() })
+/// Whose cells stand in a row: each player's own column, with those before it that nobody plays and that are the same in
+/// record and baseline.
+#[derive(Debug)]
+pub(super) struct Columns {
+    /// Where each player's columns begin, then where those begin that follow the last player.
+    firsts: Vec<u32>,
+}
+
+impl Columns {
+    /// `players` are columns, ascending.
+    pub(super) fn of(players: &[u32]) -> Self {
+        Self { firsts: std::iter::once(0).chain(players.iter().map(|column| column + 1)).collect() }
+    }
+}
+
+/// One coalition: bits of the players present, all of them the other way round for a complement.
+#[derive(Clone, Copy)]
+pub(super) struct Presence<'a> {
+    pub(super) words: &'a [u64],
+    pub(super) is_complement: bool,
+}
+
+impl Presence<'_> {
+    pub(super) const NOBODY: Self = Self { words: &[], is_complement: false };
+}
+
+/// Rows one behind the other, with what stands around them.
+#[derive(Debug, Default)]
+pub(super) struct RowBuffer {
+    bytes: Vec<u8>,
+    /// Up to here rows are kept; behind it is room for the next.
+    n_kept: usize,
+}
+
+impl RowBuffer {
+    /// With room for so many bytes.
+    pub(super) fn with_room(n_bytes: usize) -> Self {
+        Self { bytes: vec![0; n_bytes], n_kept: 0 }
     }
 
-    fn row<'a>(&self, n_cells: usize, cell: impl Fn(usize) -> &'a [u8]) -> Vec<u8> {
-        let mut row = self.before.clone();
-        for idx in 0..n_cells {
-            if idx > 0 {
-                row.push(b',');
-            }
-            row.extend_from_slice(cell(idx));
+    /// Writes a row behind those that are kept; returns its bytes, which stay until the next one is written.
+    pub(super) fn write(
+        &mut self,
+        shape: &RowShape,
+        columns: &Columns,
+        presence: Presence,
+        record: &Cells,
+        absent: &Cells,
+    ) -> &[u8] {
+        let between = if self.n_kept == 0 { &[][..] } else { shape.between_rows };
+        let around = between.len() + shape.before_row.len() + shape.after_row.len();
+        self.make_room(around + record.len() + absent.len() + COPIED_BYTES);
+        let mut at = append(&mut self.bytes, self.n_kept, between);
+        let start = at;
+        at = append(&mut self.bytes, at, &shape.before_row);
+        at = write_cells(&mut self.bytes, at, columns, presence, record, absent);
+        at = append(&mut self.bytes, at, &shape.after_row);
+        &self.bytes[start..at]
+    }
+
+    /// Keeps the row written last, of so many bytes.
+    pub(super) fn keep(&mut self, shape: &RowShape, row_bytes: usize) {
+        self.n_kept = self.len_with(shape, row_bytes);
+    }
+
+    /// Bytes with one more row.
+    pub(super) fn len_with(&self, shape: &RowShape, row_bytes: usize) -> usize {
+        let between = if self.n_kept == 0 { 0 } else { shape.between_rows.len() };
+        self.n_kept + between + row_bytes
+    }
+
+    /// What there is room for.
+    pub(super) fn room(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn into_bytes(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.n_kept);
+        self.bytes
+    }
+
+    fn make_room(&mut self, n_bytes: usize) {
+        let needed = self.n_kept + n_bytes;
+        if self.bytes.len() < needed {
+            self.bytes.resize((2 * self.bytes.len()).max(needed), 0);
         }
-        row.extend_from_slice(&self.after);
-        row
     }
 }
 
-/// The baseline as it is: nobody is present.
-pub(super) fn of_nobody(baseline: Arc<[Cells]>, format: RowFormat) -> impl Iterator<Item = Vec<u8>> + Send {
-    (0..baseline.len()).map(move |row_idx| {
-        let cells = &baseline[row_idx];
-        format.row(cells.ends.len(), |idx| cells.get(idx))
-    })
+fn append(out: &mut [u8], at: usize, bytes: &[u8]) -> usize {
+    out[at..at + bytes.len()].copy_from_slice(bytes);
+    at + bytes.len()
 }
 
-/// Every coalition with every baseline row, game by game. Players that are present keep the record's cell.
-pub(super) fn of_games(
-    call: Arc<Call>,
-    games: Arc<[Game]>,
-    baseline: Arc<[Cells]>,
-    format: RowFormat,
-) -> impl Iterator<Item = Vec<u8>> + Send {
-    (0..games.len()).flat_map(move |game_idx| {
-        let (games, baseline, format) = (Arc::clone(&games), Arc::clone(&baseline), format.clone());
-        let record = Cells::of_record(&call.records, games[game_idx].record_idx, call.records.format());
-        let players = player_of_feature(&games[game_idx], call.records.n_columns());
-        let n_rows = 2 * games[game_idx].coalitions.n_pairs() * baseline.len();
-        (0..n_rows).map(move |row_idx| {
-            let (coalition_idx, absent) = (row_idx / baseline.len(), &baseline[row_idx % baseline.len()]);
-            let coalitions = &games[game_idx].coalitions;
-            let is_present = |player| coalitions.is_present(coalition_idx, player);
-            let source = |idx: usize| if players[idx].is_some_and(is_present) { &record } else { absent };
-            format.row(players.len(), |idx| source(idx).get(idx))
-        })
-    })
-}
-
-fn player_of_feature(game: &Game, n_features: usize) -> Vec<Option<usize>> {
-    let mut players = vec![None; n_features];
-    for (player_idx, &feature) in game.players.iter().enumerate() {
-        players[feature as usize] = Some(player_idx);
+fn write_cells(
+    out: &mut [u8],
+    mut at: usize,
+    columns: &Columns,
+    presence: Presence,
+    record: &Cells,
+    absent: &Cells,
+) -> usize {
+    let sources = [absent, record];
+    let flip = if presence.is_complement { u64::MAX } else { 0 };
+    let (bounds, words) = (columns.firsts.windows(2), presence.words);
+    for (player_idx, bound) in bounds.enumerate() {
+        let bit = ((words[player_idx / 64] ^ flip) >> (player_idx % 64)) & 1;
+        let cells = sources[bit as usize];
+        let start = cells.starts[bound[0] as usize] as usize;
+        at = copy(out, at, &cells.bytes, start, cells.starts[bound[1] as usize] as usize);
     }
-    players
+    let rest = columns.firsts[columns.firsts.len() - 1] as usize;
+    copy(out, at, &absent.bytes, absent.starts[rest] as usize, absent.len())
 }
 
-/// What one request to a container may hold.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BatchLimits {
-    pub(super) rows_max: usize,
-    pub(super) bytes_max: usize,
-}
-
-/// The records of one request, a line each, none at the end.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Batch {
-    pub(super) body: Vec<u8>,
-    pub(super) n_rows: usize,
-}
-
-/// The next rows that fit into one request; none at the end.
-pub(super) fn next_batch(
-    rows: &mut Peekable<impl Iterator<Item = Vec<u8>>>,
-    limits: BatchLimits,
-) -> Result<Option<Batch>, ModelError> {
-    let mut batch = Batch::default();
-    while let Some(row) = rows.peek().filter(|_| batch.n_rows < limits.rows_max) {
-        let bytes = batch.body.len() + usize::from(batch.n_rows > 0) + row.len();
-        if bytes > limits.bytes_max && batch.n_rows > 0 {
-            break;
-        }
-        if bytes > limits.bytes_max {
-            return Err(ModelError::RowTooLarge { bytes, limit: limits.bytes_max });
-        }
-        if batch.n_rows > 0 {
-            batch.body.push(b'\n');
-        }
-        batch.body.extend_from_slice(row);
-        batch.n_rows += 1;
-        rows.next();
+/// Copies of one length cost less than copies of the right length.
+#[inline(always)]
+fn copy(out: &mut [u8], at: usize, bytes: &[u8], start: usize, end: usize) -> usize {
+    let n_bytes = end - start;
+    if n_bytes <= COPIED_BYTES {
+        out[at..at + COPIED_BYTES].copy_from_slice(&bytes[start..start + COPIED_BYTES]);
+    } else {
+        out[at..at + n_bytes].copy_from_slice(&bytes[start..end]);
     }
-    Ok((batch.n_rows > 0).then_some(batch))
+    at + n_bytes
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    fn table(rows: &[Vec<String>]) -> Table {
+        let text = rows.iter().map(|row| row.join(",")).collect::<Vec<_>>().join("\n");
+        Table::read(text.as_bytes(), Format::Csv, None, 10).expect("is a table")
+    }
+
+    fn shape(before: &str, after: &str, between_rows: &'static [u8]) -> RowShape {
+        RowShape { cells: Format::Csv, before_row: before.into(), after_row: after.into(), between_rows }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_the_chosen_cells(
+            cells in prop::collection::vec(("[a-z0-9.]{1,40}", "[a-z0-9.]{1,40}", any::<bool>()), 1..100),
+            masks in prop::collection::vec((any::<u64>(), any::<u64>(), any::<bool>()), 1..5),
+        ) {
+            let record: Vec<String> = cells.iter().map(|(own, ..)| own.clone()).collect();
+            // Columns that nobody plays are the same in both.
+            let absent: Vec<String> =
+                cells.iter().map(|(own, other, plays)| if *plays { other } else { own }.clone()).collect();
+            let players: Vec<u32> = (0..cells.len()).filter(|&idx| cells[idx].2).map(|idx| idx as u32).collect();
+            let table = table(&[record.clone(), absent.clone()]);
+            let (own, other) = (Cells::of_record(&table, 0, Format::Csv), Cells::of_record(&table, 1, Format::Csv));
+            let (shape, columns) = (shape("<", ">", b"|"), Columns::of(&players));
+            let mut buffer = RowBuffer::default();
+            let mut expected = Vec::new();
+            for (low, high, is_complement) in masks {
+                let presence = Presence { words: &[low, high], is_complement };
+                let n_bytes = buffer.write(&shape, &columns, presence, &own, &other).len();
+                buffer.keep(&shape, n_bytes);
+                let mut row = absent.clone();
+                for (player_idx, &column) in players.iter().enumerate() {
+                    let bit = [low, high][player_idx / 64] >> (player_idx % 64) & 1 == 1;
+                    if bit != is_complement {
+                        row[column as usize].clone_from(&record[column as usize]);
+                    }
+                }
+                expected.push(format!("<{}>", row.join(",")));
+            }
+            prop_assert_eq!(String::from_utf8(buffer.into_bytes()).expect("is text"), expected.join("|"));
+        }
+    }
+
     #[test]
-    fn batches_end_at_either_limit_and_lose_no_row() {
-        let cut = |rows_max, bytes_max| {
-            let mut rows =
-                ["1,2", "3,4", "55,66", "7,8"].map(|row| row.as_bytes().to_vec()).into_iter().peekable();
-            let limits = BatchLimits { rows_max, bytes_max };
-            let next = || next_batch(&mut rows, limits).map(|batch| batch.map(|batch| batch.body)).transpose();
-            let batches: Result<Vec<Vec<u8>>, ModelError> = std::iter::from_fn(next).collect();
-            batches.map(|batches| {
-                batches.into_iter().map(|body| String::from_utf8(body).expect("is UTF-8")).collect()
-            })
-        };
-        let cut = |rows_max, bytes_max| -> Result<Vec<String>, String> {
-            cut(rows_max, bytes_max).map_err(|error: ModelError| error.to_string())
-        };
-        assert_eq!(cut(9, 99), Ok(vec!["1,2\n3,4\n55,66\n7,8".to_owned()]));
-        assert_eq!(cut(3, 99), Ok(vec!["1,2\n3,4\n55,66".to_owned(), "7,8".to_owned()]));
-        assert_eq!(cut(1, 99).map(|batches| batches.len()), Ok(4));
-        assert_eq!(cut(9, 7), Ok(vec!["1,2\n3,4".to_owned(), "55,66".to_owned(), "7,8".to_owned()]));
-        assert!(cut(9, 4).expect_err("is refused").contains("has 5 bytes; the limit of one request is 4 bytes"));
+    fn a_row_that_is_not_kept_is_written_over() {
+        let table = table(&[vec!["aaaa".to_owned()], vec!["b".to_owned()]]);
+        let (a, b) = (Cells::of_record(&table, 0, Format::Csv), Cells::of_record(&table, 1, Format::Csv));
+        let (shape, nobody) = (shape("", "", b"\n"), Columns::of(&[]));
+        let presence = Presence::NOBODY;
+        let mut buffer = RowBuffer::default();
+        assert_eq!(buffer.write(&shape, &nobody, presence, &a, &a), b"aaaa");
+        assert_eq!(buffer.write(&shape, &nobody, presence, &b, &b), b"b");
+        assert_eq!(buffer.len_with(&shape, 1), 1);
+        buffer.keep(&shape, 1);
+        assert_eq!(buffer.write(&shape, &nobody, presence, &a, &a), b"aaaa");
+        buffer.keep(&shape, 4);
+        assert_eq!(buffer.into_bytes(), b"b\naaaa");
+    }
+
+    #[test]
+    fn a_lone_empty_cell_is_no_empty_line() {
+        let table = Table::read(b"\"\"\nx", Format::Csv, None, 2).expect("is a table");
+        assert_eq!(Cells::of_record(&table, 0, Format::Csv).get(0), b"\"\"");
+        let table = Table::read(b"[null]", Format::JsonLines, None, 2).expect("is a table");
+        assert_eq!(Cells::of_record(&table, 0, Format::Csv).get(0), b"\"\"");
     }
 }

@@ -1,6 +1,7 @@
 //! A form that scores records and words its answers; alone it is a model that answers messages without a game.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use ndarray::Array2;
@@ -90,10 +91,16 @@ impl Forward for EmbeddedForward {
 }
 
 fn forward(scorer: &Scorer, message: &Message, records_max: usize, stop: &Stop) -> Result<Reply, ModelError> {
+    let started = Instant::now();
     let not_supported = || ModelError::ContentType(message.content_type.clone());
     let format = Format::from_mime(&message.content_type).ok_or_else(not_supported)?;
     let accept = accepted(message)?;
     let records = Table::read(&message.payload, format, None, records_max)?;
     let text = scorer.answer(scorer.margins(&records, stop)?, accept);
-    Ok(Reply { body: text.into(), content_type: Some(accept.mime().to_owned()), custom_attributes: None })
+    Ok(Reply {
+        body: text.into(),
+        content_type: Some(accept.mime().to_owned()),
+        custom_attributes: None,
+        took: started.elapsed(),
+    })
 }

@@ -1,0 +1,138 @@
+//! Rows of one request → their scores from a container, whatever it refuses: in halves when there were too many bytes, one
+//! by one when it takes no batches. The order of the rows is kept.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::batches::{Batch, Source};
+use super::batching::Batching;
+use super::client::ContainerError;
+use super::protocol::RowShape;
+use super::tally::Outputs;
+use crate::model::{Forward, Message, ModelError, Reply};
+use crate::offload::offload;
+use crate::records::{AnswerLayout, Format, Scores};
+use crate::telemetry;
+
+/// Answers up to here are read where they arrive; larger ones would keep others waiting.
+const READ_AT_ONCE_BYTES: usize = 16 << 10;
+
+/// Asks one model for the rows of one request.
+pub(super) struct Asking {
+    pub(super) transport: Arc<dyn Forward>,
+    /// The client's, whose payload is replaced.
+    pub(super) message: Message,
+    pub(super) shape: Arc<RowShape>,
+    pub(super) layout: Arc<AnswerLayout>,
+    pub(super) outputs: Outputs,
+    pub(super) batching: Arc<Batching>,
+    /// Requests under way.
+    pub(super) in_flight_max: usize,
+}
+
+/// What helps when many records in one request are refused.
+enum Remedy {
+    Halves,
+    OneByOne,
+}
+
+/// A batch whose rows have their scores.
+pub(super) struct Answered {
+    pub(super) sources: Vec<Source>,
+    /// `[n_asked × n_outputs]`, row-major.
+    pub(super) scores: Vec<f64>,
+}
+
+impl Asking {
+    pub(super) async fn ask(self: Arc<Self>, mut batch: Batch) -> Result<Answered, ModelError> {
+        let rows = Rows { bytes: Bytes::from(std::mem::take(&mut batch.rows)), batch: &batch };
+        let mut scores = Vec::with_capacity(batch.n_rows() * self.outputs.n_outputs);
+        // The last one is next.
+        let mut parts = vec![0..batch.n_rows()];
+        while let Some(part) = parts.pop().filter(|part| !part.is_empty()) {
+            match self.send(&rows, part.clone()).await {
+                Ok(own) => scores.extend(own),
+                Err(error) => match remedy(&error).filter(|_| part.len() > 1) {
+                    None => return Err(error),
+                    Some(Remedy::Halves) => {
+                        telemetry::count_batch_refusal("halves");
+                        self.batching.refused_bytes(rows.of(part.clone(), &self.shape).len());
+                        let middle = part.start + part.len() / 2;
+                        parts.extend([middle..part.end, part.start..middle]);
+                    }
+                    Some(Remedy::OneByOne) => {
+                        telemetry::count_batch_refusal("one by one");
+                        scores.extend(self.one_by_one(&rows, part).await?);
+                        self.batching.takes_single_records();
+                    }
+                },
+            }
+        }
+        Ok(Answered { sources: batch.sources, scores })
+    }
+
+    async fn one_by_one(&self, rows: &Rows<'_>, part: Range<usize>) -> Result<Vec<f64>, ModelError> {
+        let answers = stream::iter(part).map(|row_idx| self.send(rows, row_idx..row_idx + 1));
+        answers.buffered(self.in_flight_max).try_concat().await
+    }
+
+    async fn send(&self, rows: &Rows<'_>, part: Range<usize>) -> Result<Vec<f64>, ModelError> {
+        let n_rows = part.len();
+        let message = Message { payload: rows.of(part, &self.shape), ..self.message.clone() };
+        let reply = self.transport.forward(message).await?;
+        self.batching.answered(n_rows, reply.took);
+        let scores = self.read(reply, n_rows).await?;
+        self.outputs.check(&scores)?;
+        Ok(scores.scores.into_raw_vec_and_offset().0)
+    }
+
+    async fn read(&self, reply: Reply, n_rows: usize) -> Result<Scores, ModelError> {
+        let (layout, is_small) = (Arc::clone(&self.layout), reply.body.len() <= READ_AT_ONCE_BYTES);
+        let read = move || Ok(read(&layout, reply, n_rows)?.scores);
+        if is_small { read() } else { offload(move |_| read()).await }
+    }
+}
+
+/// The rows of a batch in their requests.
+struct Rows<'a> {
+    bytes: Bytes,
+    batch: &'a Batch,
+}
+
+impl Rows<'_> {
+    fn of(&self, part: Range<usize>, shape: &RowShape) -> Bytes {
+        self.bytes.slice(self.batch.bytes_of(part, shape))
+    }
+}
+
+fn remedy(error: &ModelError) -> Option<Remedy> {
+    match error {
+        ModelError::Container(ContainerError::Refused { status: 413, .. }) => Some(Remedy::Halves),
+        // It is busy or not well, and more requests would not help.
+        ModelError::Container(ContainerError::Refused { status: 408 | 429 | 501..=599, .. }) => None,
+        ModelError::Container(ContainerError::Refused { .. }) => Some(Remedy::OneByOne),
+        // Containers that take one record answer for the first or for the last one.
+        ModelError::Answer(_) | ModelError::Outputs { .. } => Some(Remedy::OneByOne),
+        _ => None,
+    }
+}
+
+/// An answer that has been read.
+pub(super) struct Read {
+    pub(super) text: String,
+    pub(super) content_type: String,
+    pub(super) format: Format,
+    pub(super) scores: Scores,
+}
+
+/// The answer's own content type decides how it is read.
+pub(super) fn read(layout: &AnswerLayout, reply: Reply, n_records: usize) -> Result<Read, ModelError> {
+    let content_type = reply.content_type.unwrap_or_default();
+    let Some(format) = Format::from_mime(&content_type) else { return Err(ModelError::AnswerType(content_type)) };
+    let text = String::from_utf8(reply.body.into()).map_err(|_| ModelError::AnswerText)?;
+    let scores = layout.read(&text, format, n_records)?;
+    Ok(Read { text, content_type, format, scores })
+}

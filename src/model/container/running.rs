@@ -1,0 +1,151 @@
+//! A running container: so many requests under way to it, repeated within a budget and inside their deadline, and left
+//! alone while it fails. Knows no records and no games.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use hyper::Method;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::circuit::{Circuit, Pass};
+use super::client::{Ask, Client, ContainerError};
+use super::protocol::Protocol;
+use super::retry::{RetryBudget, pause};
+use crate::config::ContainerConfig;
+use crate::model::{Answer, Forward, Message, Reply};
+use crate::telemetry;
+
+/// Requests that are ready to be sent or under way, for each one under way.
+const BODIES_PER_REQUEST: usize = 2;
+
+/// A running container.
+pub struct Container {
+    client: Client,
+    circuit: Circuit,
+    budget: RetryBudget,
+    /// Requests under way.
+    places: Semaphore,
+    /// Bodies of synthetic records in memory.
+    bodies: Arc<Semaphore>,
+    config: ContainerConfig,
+}
+
+impl Container {
+    /// `url` is the container's base, without a slash at its end.
+    pub fn new(url: &str, config: &ContainerConfig) -> Self {
+        let in_flight_max = config.container_in_flight_max;
+        Self {
+            client: Client::new(url, in_flight_max, config.container_answer_mib_max << 20),
+            circuit: Circuit::new(config.circuit_failures, Duration::from_millis(config.circuit_open_ms)),
+            budget: RetryBudget::new(),
+            places: Semaphore::new(in_flight_max),
+            bodies: Arc::new(Semaphore::new(BODIES_PER_REQUEST * in_flight_max)),
+            config: config.clone(),
+        }
+    }
+
+    pub(super) fn config(&self) -> &ContainerConfig {
+        &self.config
+    }
+
+    /// Sends what a client sent, or records in its place. Scoring changes nothing in the container, so that it may be
+    /// repeated.
+    pub(super) async fn invoke(&self, path: &str, message: Message) -> Result<Reply, ContainerError> {
+        let deadline = message.deadline;
+        let ask = Ask::invocation(path, message);
+        self.budget.deposit();
+        for retry_idx in 0.. {
+            let error = match self.attempt(ask.clone(), deadline).await {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            let pause = pause(retry_idx);
+            let is_in_time = Instant::now() + pause < deadline;
+            let may_repeat = retry_idx < self.config.container_retries_max && is_in_time && is_passing(&error);
+            if !may_repeat || !self.budget.withdraw() {
+                return Err(error);
+            }
+            telemetry::count_container_retry();
+            tokio::time::sleep(pause).await;
+        }
+        unreachable!("repetitions have an end. This is a bug.")
+    }
+
+    /// One request that is no invocation, once.
+    pub(super) async fn manage(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<serde_json::Value>,
+        deadline: Instant,
+    ) -> Result<Reply, ContainerError> {
+        self.attempt(Ask::management(method, path, body), deadline).await
+    }
+
+    async fn attempt(&self, ask: Ask, deadline: Instant) -> Result<Reply, ContainerError> {
+        let _place = self.places.acquire().await.expect("the semaphore is never closed. This is a bug.");
+        let pass = self.pass()?;
+        let longest = Duration::from_millis(self.config.container_answer_ms);
+        let wait = deadline.saturating_duration_since(Instant::now()).min(longest);
+        let outcome = self.client.send(ask, wait).await;
+        pass.settle(!outcome.as_ref().is_err_and(is_absent));
+        telemetry::count_container_request(match &outcome {
+            Ok(_) => "ok",
+            Err(ContainerError::Refused { .. }) => "refused",
+            Err(_) => "failed",
+        });
+        outcome
+    }
+
+    fn pass(&self) -> Result<Pass<'_>, ContainerError> {
+        let (failures, open_ms) = (self.config.circuit_failures, self.config.circuit_open_ms);
+        self.circuit.enter().map_err(|_| {
+            telemetry::count_container_request("left alone");
+            ContainerError::LeftAlone { failures, open_ms }
+        })
+    }
+
+    /// Leave to hold one more body of synthetic records for this container.
+    pub(super) async fn body(&self) -> OwnedSemaphorePermit {
+        let bodies = Arc::clone(&self.bodies).acquire_owned().await;
+        bodies.expect("the semaphore is never closed. This is a bug.")
+    }
+}
+
+/// Whether the same request may be answered a moment later.
+fn is_passing(error: &ContainerError) -> bool {
+    match error {
+        ContainerError::Refused { status, .. } => *status == 429 || (500..600).contains(status) && *status != 507,
+        ContainerError::Unreachable | ContainerError::TimedOut { .. } | ContainerError::BrokenOff => true,
+        ContainerError::TooLarge { .. } | ContainerError::LeftAlone { .. } => false,
+    }
+}
+
+/// Whether the container itself is not there. Its 500 may be about one record, which must not shut others out.
+fn is_absent(error: &ContainerError) -> bool {
+    match error {
+        ContainerError::Refused { status, .. } => matches!(status, 502..=504),
+        ContainerError::Unreachable | ContainerError::TimedOut { .. } | ContainerError::BrokenOff => true,
+        ContainerError::TooLarge { .. } | ContainerError::LeftAlone { .. } => false,
+    }
+}
+
+/// A container of one model.
+pub struct SingleModel {
+    container: Arc<Container>,
+    /// Where it takes invocations.
+    path: String,
+}
+
+impl SingleModel {
+    pub fn new(container: Arc<Container>, protocol: &Protocol) -> Self {
+        Self { container, path: protocol.invoke_path() }
+    }
+}
+
+impl Forward for SingleModel {
+    fn forward(&self, message: Message) -> Answer<'_, Reply> {
+        async { Ok(self.container.invoke(&self.path, message).await?) }.boxed()
+    }
+}
