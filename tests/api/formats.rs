@@ -56,8 +56,8 @@ async fn a_csv_baseline_with_blanks_serves_requests_in_json_lines() {
     assert_eq!(answer.json().get("label_headers"), None);
     let asked = container.asked();
     assert_eq!(asked[0].body, body);
-    assert_eq!(asked[1].body, "{\"features\":[25,2,226802]}");
-    let mut rows = asked[2].lines();
+    let mut rows = asked[1].lines();
+    assert_eq!(rows.remove(0), "{\"features\":[25,2,226802]}");
     rows.sort_unstable();
     assert_eq!(rows, ["{\"features\":[25,1e5,226802]}", "{\"features\":[25,2,226800.50]}"]);
 }
@@ -69,8 +69,9 @@ async fn bare_arrays_need_neither_attribute_nor_template() {
     let answer = ask(container.endpoint(config), JSON_LINES, "[1.50, \"bl\\u00fce\"]\n[2,\"red\"]").await;
     assert_eq!(attributions(&answer), [[[1.5], [0.0]], [[2.0], [0.0]]]);
     let asked = container.asked();
-    assert_eq!(asked[1].body, "[0,\"red\"]");
-    assert!(asked[2].body.contains("[1.50,\"red\"]"), "{}", asked[2].body);
+    let rows = asked[1].lines();
+    assert_eq!(rows[0], "[0,\"red\"]");
+    assert!(rows.contains(&"[1.50,\"red\"]"), "{rows:?}");
 }
 
 #[tokio::test]
@@ -93,7 +94,7 @@ async fn a_baseline_in_json_lines_serves_requests_in_csv() {
     config["InferenceConfig"] = json!({ "FeaturesAttribute": "features" });
     let answer = ask(container.endpoint(config), "text/csv", "5,6").await;
     assert_eq!(attributions(&answer), [[[6.0], [3.0]]]);
-    assert_eq!(container.asked()[1].body, "1.0,2\n3,4");
+    assert!(container.asked()[1].body.starts_with("1.0,2\n3,4\n"), "{:?}", container.asked());
 }
 
 #[tokio::test]
