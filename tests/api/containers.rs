@@ -114,7 +114,8 @@ async fn requests_hold_at_most_max_payload_in_mb() {
     let body = format!("{long},{long}\n{long}c,{long}d");
     assert_eq!(ask(container.endpoint(config.clone()), &body).await.status, 200);
     let sizes: Vec<usize> = container.asked()[1..].iter().map(|asked| asked.body.len()).collect();
-    assert!(sizes.len() > 2 && sizes.iter().all(|&bytes| bytes <= 1 << 20), "{sizes:?}");
+    // Four of the records have 300 kB.
+    assert!(sizes.len() > 1 && sizes.iter().all(|&bytes| bytes <= 1 << 20), "{sizes:?}");
     let answer = ask(container.endpoint(config), &format!("{},{long}", "y".repeat(1 << 20))).await;
     assert_snapshot!(answer.json()["OriginalMessage"].as_str().expect("is text"));
 }
@@ -266,9 +267,9 @@ async fn synthetic_answers_of_another_width_are_refused() {
 
 #[tokio::test]
 async fn a_model_that_changes_its_mind_about_the_baseline_is_refused() {
-    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let calls = AtomicUsize::new(0);
     let container = StubContainer::start(move |asked| {
-        let call = calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let call = calls.fetch_add(1, Ordering::SeqCst);
         csv(vec![call.to_string(); asked.lines().len()].join("\n"))
     })
     .await;

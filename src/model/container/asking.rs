@@ -51,7 +51,7 @@ impl Asking {
         let rows = Rows { bytes: Bytes::from(std::mem::take(&mut batch.rows)), batch: &batch };
         let mut scores = Vec::with_capacity(batch.n_rows() * self.outputs.n_outputs);
         // The last one is next.
-        let mut parts = vec![0..batch.n_rows()];
+        let mut parts: Vec<Range<usize>> = std::iter::once(0..batch.n_rows()).collect();
         while let Some(part) = parts.pop().filter(|part| !part.is_empty()) {
             match self.send(&rows, part.clone()).await {
                 Ok(own) => scores.extend(own),
