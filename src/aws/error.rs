@@ -41,8 +41,8 @@ pub enum InvokeError {
     Explain(#[from] ExplainError),
     #[error(transparent)]
     Model(#[from] ModelError),
-    #[error("Rate exceeded: {running} requests run and {waiting} wait, the limits of this server.")]
-    Throttled { running: usize, waiting: usize },
+    #[error("Rate exceeded: {running} requests run and {waiting} wait, the limits of {owner}.")]
+    Throttled { running: usize, waiting: usize, owner: &'static str },
     #[error("The request waited for {waited_ms} ms and could not begin.")]
     WaitedTooLong { waited_ms: u64 },
     #[error("The server is shutting down.")]

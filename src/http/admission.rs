@@ -1,5 +1,7 @@
-//! How many requests run and how many wait; one more is refused at once.
+//! How many requests run and how many wait; one more is refused at once. One endpoint leaves room for the others, so
+//! that a model that hangs does not stop them all.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -8,54 +10,101 @@ use crate::aws::error::InvokeError;
 use crate::telemetry;
 
 pub(super) struct Admission {
+    server: Room,
+    /// Where there are several.
+    endpoints: HashMap<String, Room>,
+}
+
+/// Requests of the whole server, or of one endpoint.
+struct Room {
+    owner: &'static str,
     running_max: usize,
     waiting_max: usize,
     running: Arc<Semaphore>,
     places: Arc<Semaphore>,
 }
 
-/// A request that may wait. Dropping it frees its place.
+/// A request that may wait. Dropping it frees its places.
 pub(super) struct Place {
     gauge: Gauge,
+    /// Of its endpoint, then of the server: in this order nobody holds what others wait for.
+    entries: Vec<Entry>,
+}
+
+/// A place in one room, and who may run there.
+struct Entry {
     running: Arc<Semaphore>,
     place: OwnedSemaphorePermit,
 }
 
-/// A request that may run. Dropping it frees its place and its turn.
+/// A request that may run. Dropping it frees its places and its turns.
 pub(super) struct Turn {
     _gauge: Gauge,
-    _place: OwnedSemaphorePermit,
-    _turn: OwnedSemaphorePermit,
+    _permits: Vec<OwnedSemaphorePermit>,
 }
 
 impl Admission {
-    pub(super) fn new(running_max: usize, waiting_max: usize) -> Self {
-        let running = Arc::new(Semaphore::new(running_max));
-        let places = Arc::new(Semaphore::new(running_max + waiting_max));
-        Self { running_max, waiting_max, running, places }
+    pub(super) fn new<'a>(
+        running_max: usize,
+        waiting_max: usize,
+        endpoints: impl ExactSizeIterator<Item = &'a str>,
+    ) -> Self {
+        let server = Room::new("this server", running_max, waiting_max);
+        // A single endpoint may have it all.
+        let n_endpoints = endpoints.len();
+        let rooms = endpoints.filter(|_| n_endpoints > 1);
+        let room = || Room::new("one endpoint", share(running_max), share(waiting_max));
+        Self { server, endpoints: rooms.map(|name| (name.to_owned(), room())).collect() }
     }
 
     /// Refuses before a body is read what would be refused after it.
     pub(super) fn check(&self) -> Result<(), InvokeError> {
+        self.server.check()
+    }
+
+    pub(super) fn enter(&self, endpoint: &str) -> Result<Place, InvokeError> {
+        let rooms = self.endpoints.get(endpoint).into_iter().chain([&self.server]);
+        let entries = rooms.map(Room::enter).collect::<Result<_, InvokeError>>()?;
+        Ok(Place { gauge: Gauge::new(telemetry::WAITING), entries })
+    }
+}
+
+/// What one endpoint may have of what there is: all but a quarter.
+fn share(all: usize) -> usize {
+    all - all / 4
+}
+
+impl Room {
+    fn new(owner: &'static str, running_max: usize, waiting_max: usize) -> Self {
+        let running = Arc::new(Semaphore::new(running_max));
+        let places = Arc::new(Semaphore::new(running_max + waiting_max));
+        Self { owner, running_max, waiting_max, running, places }
+    }
+
+    fn check(&self) -> Result<(), InvokeError> {
         if self.places.available_permits() == 0 { Err(self.throttled()) } else { Ok(()) }
     }
 
     fn throttled(&self) -> InvokeError {
-        InvokeError::Throttled { running: self.running_max, waiting: self.waiting_max }
+        InvokeError::Throttled { running: self.running_max, waiting: self.waiting_max, owner: self.owner }
     }
 
-    pub(super) fn enter(&self) -> Result<Place, InvokeError> {
+    fn enter(&self) -> Result<Entry, InvokeError> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.throttled())?;
-        Ok(Place { gauge: Gauge::new(telemetry::WAITING), running: Arc::clone(&self.running), place })
+        Ok(Entry { running: Arc::clone(&self.running), place })
     }
 }
 
 impl Place {
     /// Waits, first come first served.
     pub(super) async fn turn(self) -> Turn {
-        let turn = self.running.acquire_owned().await.expect("the semaphore is never closed. This is a bug.");
+        let mut permits = Vec::with_capacity(2 * self.entries.len());
+        for Entry { running, place } in self.entries {
+            permits.push(running.acquire_owned().await.expect("the semaphore is never closed. This is a bug."));
+            permits.push(place);
+        }
         drop(self.gauge);
-        Turn { _gauge: Gauge::new(telemetry::RUNNING), _place: self.place, _turn: turn }
+        Turn { _gauge: Gauge::new(telemetry::RUNNING), _permits: permits }
     }
 }
 
@@ -81,12 +130,27 @@ mod tests {
 
     #[tokio::test]
     async fn one_request_too_many_is_refused_and_a_freed_place_is_given_again() {
-        let admission = Admission::new(1, 1);
-        let running = admission.enter().expect("there is a place").turn().await;
-        let waiting = admission.enter().expect("there is a place");
-        assert!(matches!(admission.enter(), Err(InvokeError::Throttled { running: 1, waiting: 1 })));
+        let admission = Admission::new(1, 1, ["e"].into_iter());
+        let running = admission.enter("e").expect("there is a place").turn().await;
+        let waiting = admission.enter("e").expect("there is a place");
+        assert!(matches!(admission.enter("e"), Err(InvokeError::Throttled { running: 1, waiting: 1, .. })));
         drop(running);
         let _running = waiting.turn().await;
-        assert!(admission.enter().is_ok());
+        assert!(admission.enter("e").is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_endpoint_leaves_room_for_the_others() {
+        let admission = Admission::new(4, 4, ["dead", "other"].into_iter());
+        let mut running = Vec::new();
+        for _ in 0..3 {
+            running.push(admission.enter("dead").expect("there is a place").turn().await);
+        }
+        let waiting: Vec<Place> = (0..3).map(|_| admission.enter("dead").expect("may wait")).collect();
+        let refused = admission.enter("dead");
+        assert!(matches!(refused, Err(InvokeError::Throttled { running: 3, waiting: 3, owner: "one endpoint" })));
+        let waits = waiting.into_iter().next().expect("one waits").turn();
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(20), waits).await.is_err());
+        admission.enter("other").expect("there is a place").turn().await;
     }
 }

@@ -40,7 +40,7 @@ pub struct App {
 
 impl App {
     pub fn new(registry: Registry, config: ServerConfig, metrics: PrometheusHandle) -> Arc<Self> {
-        let admission = Admission::new(config.running_max, config.waiting_max);
+        let admission = Admission::new(config.running_max, config.waiting_max, registry.names());
         let bodies = Bodies::new(&config);
         Arc::new(Self {
             registry,

@@ -78,7 +78,7 @@ async fn answer(
     };
     let payload = app.bodies.read(body).await?;
     // Only now: a slow sender takes no place of others.
-    let place = app.admission.enter()?;
+    let place = app.admission.enter(origin.endpoint)?;
     let waiting_since = Instant::now();
     let waited_too_long = |_| InvokeError::WaitedTooLong { waited_ms: waiting_since.elapsed().as_millis() as u64 };
     let _turn = timeout_at(deadline, place.turn()).await.map_err(waited_too_long)?;

@@ -110,10 +110,13 @@ impl Rows<'_> {
 
 fn remedy(error: &ModelError) -> Option<Remedy> {
     match error {
-        ModelError::Container(ContainerError::Refused { status: 413, .. }) => Some(Remedy::Halves),
-        // It is busy or not well, and more requests would not help.
-        ModelError::Container(ContainerError::Refused { status: 408 | 429 | 501..=599, .. }) => None,
-        ModelError::Container(ContainerError::Refused { .. }) => Some(Remedy::OneByOne),
+        ModelError::Container(ContainerError::Refused { status, .. }) => match status {
+            413 => Some(Remedy::Halves),
+            // It is busy, and more requests would not help.
+            408 | 429 => None,
+            400..=500 => Some(Remedy::OneByOne),
+            _ => None,
+        },
         // Containers that take one record answer for the first or for the last one.
         ModelError::Answer(_) | ModelError::Outputs { .. } => Some(Remedy::OneByOne),
         _ => None,

@@ -12,6 +12,7 @@ use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
+use super::message::cleaned;
 use crate::fetch;
 use crate::model::{Message, Reply};
 
@@ -20,9 +21,6 @@ const CONNECT_WAIT: Duration = Duration::from_secs(2);
 
 /// How long a connection is kept for reuse.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
-
-/// Of a container's error text, what is repeated to the client.
-const MESSAGE_CHARS_MAX: usize = 1024;
 
 /// Of a container's error text, what is read.
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
@@ -111,7 +109,8 @@ impl Client {
             false => ContainerError::BrokenOff,
         })?;
         if !response.status().is_success() {
-            return Err(refused(response).await);
+            let authority = self.url.split_once("://").map_or(self.url.as_str(), |(_, authority)| authority);
+            return Err(refused(response, authority).await);
         }
         let (head, body) = response.into_parts();
         let body = read(body, self.answer_bytes_max).await?;
@@ -149,7 +148,7 @@ async fn read(mut body: Incoming, bytes_max: usize) -> Result<Bytes, ContainerEr
 }
 
 /// The beginning of the text is enough, and without any the status is told.
-async fn refused(response: Response<Incoming>) -> ContainerError {
+async fn refused(response: Response<Incoming>, authority: &str) -> ContainerError {
     let status = response.status().as_u16();
     let mut body = response.into_body();
     let mut text = Vec::new();
@@ -159,22 +158,5 @@ async fn refused(response: Response<Incoming>) -> ContainerError {
             break;
         }
     }
-    ContainerError::Refused { status, message: cleaned(&String::from_utf8_lossy(&text)) }
-}
-
-/// Text of a container as a client may see it: cut, and without control characters.
-fn cleaned(text: &str) -> String {
-    let visible = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
-    visible.take(MESSAGE_CHARS_MAX).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_containers_text_is_cut_and_cannot_forge_lines() {
-        assert_eq!(cleaned(" no\r\nsuch\u{1b}[31m model\n"), "no  such [31m model");
-        assert_eq!(cleaned(&"é".repeat(2000)).chars().count(), MESSAGE_CHARS_MAX);
-    }
+    ContainerError::Refused { status, message: cleaned(&String::from_utf8_lossy(&text), authority) }
 }

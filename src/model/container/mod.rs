@@ -5,6 +5,7 @@ mod batches;
 mod batching;
 mod circuit;
 mod client;
+mod message;
 mod predictor;
 mod protocol;
 mod retry;

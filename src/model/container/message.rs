@@ -1,0 +1,114 @@
+//! A container's error text → what a client may see of it: one line of bounded length, without control characters,
+//! addresses, paths and tracebacks.
+
+use serde_json::Value;
+
+/// Of a container's error text, what is repeated to the client.
+const CHARS_MAX: usize = 1024;
+
+/// Members of a JSON error that say what went wrong: of model servers, of the Open Inference Protocol, of frameworks.
+const TEXT_MEMBERS: [&str; 3] = ["message", "error", "detail"];
+
+/// Where Python's lists of calls begin.
+const TRACEBACK: &str = "Traceback (most recent call last)";
+
+/// `authority` is the container's host and port.
+pub(super) fn cleaned(body: &str, authority: &str) -> String {
+    let text = told(body);
+    let text = text.replace(authority, "(container)");
+    let text = without_places(&text);
+    let visible = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+    visible.take(CHARS_MAX).collect()
+}
+
+/// The part of a body that is meant for people.
+fn told(body: &str) -> String {
+    let Ok(Value::Object(error)) = serde_json::from_str(body) else { return without_traceback(body).to_owned() };
+    let text = TEXT_MEMBERS.iter().find_map(|member| error.get(*member)?.as_str());
+    let Some(text) = text else { return body.to_owned() };
+    let exception = error.get("stack_trace").and_then(Value::as_str).and_then(|trace| trace.trim().lines().last());
+    let exception = exception.map(|line| format!(" {line}")).unwrap_or_default();
+    without_traceback(text).to_owned() + &exception
+}
+
+/// Model servers write the exception, then the calls; some write the calls alone, which end with the exception.
+fn without_traceback(text: &str) -> &str {
+    match text.split_once(TRACEBACK) {
+        None => text,
+        Some((before, calls)) if before.trim().is_empty() => calls.trim().lines().last().unwrap_or_default(),
+        Some((before, _)) => before,
+    }
+}
+
+/// Addresses and paths of more than one part have a word in their place.
+fn without_places(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for (idx, word) in text.split(' ').enumerate() {
+        if idx > 0 {
+            clean.push(' ');
+        }
+        push_without_places(&mut clean, word);
+    }
+    clean
+}
+
+fn push_without_places(clean: &mut String, word: &str) {
+    let is_edge = |c: char| c.is_control() || "\"'`()[]{}<>=,;|".contains(c);
+    for part in word.split_inclusive(is_edge) {
+        let (place, edge) = part.split_at(part.trim_end_matches(is_edge).len());
+        clean.push_str(match place {
+            address if address.contains("://") => "(address)",
+            path if is_path(path) => "(path)",
+            other => other,
+        });
+        clean.push_str(edge);
+    }
+}
+
+fn is_path(text: &str) -> bool {
+    text.strip_prefix('/').is_some_and(|rest| rest.trim_end_matches('/').contains('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_containers_text_is_cut_and_cannot_forge_lines() {
+        assert_eq!(cleaned(" no\r\nsuch\u{1b}[31m model\n", "host:1"), "no  such [31m model");
+        assert_eq!(cleaned(&"é".repeat(2000), "host:1").chars().count(), CHARS_MAX);
+    }
+
+    #[test]
+    fn only_what_is_meant_for_people_is_told() {
+        for (body, expected) in [
+            ("plain", "plain"),
+            (r#"{"code":404,"type":"X","message":"Model not found: x"}"#, "Model not found: x"),
+            (r#"{"error":"no such input"}"#, "no such input"),
+            (r#"{"detail":"Method Not Allowed"}"#, "Method Not Allowed"),
+            (r#"{"other":1}"#, r#"{"other":1}"#),
+            (
+                "{\"message\":\"An error.\",\"stack_trace\":\"Traceback ...\\n  File x\\nValueError: no\\n\"}",
+                "An error. ValueError: no",
+            ),
+            ("bad value\nTraceback (most recent call last):\n  File \"/a/b.py\"\nValueError", "bad value"),
+            ("Traceback (most recent call last):\n  File \"/a/b.py\"\nValueError: x", "ValueError: x"),
+        ] {
+            assert_eq!(cleaned(body, "host:1"), expected);
+        }
+    }
+
+    #[test]
+    fn addresses_and_paths_are_left_out() {
+        for (text, expected) in [
+            ("GET http://10.0.0.1:8080/invocations failed", "GET (address) failed"),
+            ("see \"https://user:pw@host/a\", then", "see \"(address)\", then"),
+            ("url=s3://bucket/key", "url=(address)"),
+            ("host:1 refused", "(container) refused"),
+            ("File \"/opt/ml/code/a.py\", line 3", "File \"(path)\", line 3"),
+            ("no /invocations here, text/csv 1/2 a/b", "no /invocations here, text/csv 1/2 a/b"),
+        ] {
+            assert_eq!(cleaned(text, "host:1"), expected);
+        }
+    }
+}
