@@ -51,6 +51,7 @@ fn main() {
         ["", "records × features × baseline rows"],
         ["bytes", "MB"],
         ["built", "GB/s (quartiles)"],
+        ["", "calls"],
         ["copied only", "GB/s"],
         ["joined strings", "GB/s"],
     ];
@@ -72,6 +73,7 @@ fn measure(shape: Shape) -> Vec<String> {
         format!("{} × {} × {}", shape.n_records, shape.n_features, shape.n_baseline_rows),
         format!("{:.2}", n_bytes as f64 / 1e6),
         format!("{} ({} to {})", rate(built.median_s), rate(built.upper_s), rate(built.lower_s)),
+        built.n_calls.to_string(),
         rate(copied.median_s),
         rate(joined.median_s),
     ]

@@ -36,6 +36,17 @@ pub async fn offload<T: Send + 'static>(work: impl FnOnce(&Stop) -> T + Send + '
     }
 }
 
+/// Work on so little is done sooner than it is on another thread and back.
+const SMALL_BYTES: usize = 32 << 10;
+
+/// Work whose time grows with so many bytes: here when they are few, else on a thread for blocking work.
+pub async fn offload_large<T: Send + 'static>(
+    n_bytes: usize,
+    work: impl FnOnce(&Stop) -> T + Send + 'static,
+) -> T {
+    if n_bytes <= SMALL_BYTES { work(&Stop::default()) } else { offload(work).await }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +64,13 @@ mod tests {
         });
         assert!(tokio::time::timeout(Duration::from_millis(20), work).await.is_err());
         stopped.recv_timeout(Duration::from_secs(10)).expect("the work has stopped");
+    }
+
+    #[tokio::test]
+    async fn only_large_work_goes_to_another_thread() {
+        let here = std::thread::current().id();
+        assert_eq!(offload_large(SMALL_BYTES, |_| std::thread::current().id()).await, here);
+        assert_ne!(offload_large(SMALL_BYTES + 1, |_| std::thread::current().id()).await, here);
     }
 
     #[tokio::test]

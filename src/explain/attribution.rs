@@ -11,7 +11,7 @@ use super::ExplainError;
 use crate::compute::cpu::{Instructions, attribute::attribute};
 use crate::compute::{Attributor, Problem};
 use crate::model::Game;
-use crate::offload::offload;
+use crate::offload::{offload, offload_large};
 use crate::shap::{Matrix, Operator, Panels, attributions, differences, scaled, unscaled};
 
 /// How far a model's answers to equal rows may lie apart, relative to the base value or 1, whichever is larger: batches of
@@ -72,9 +72,10 @@ async fn solve_group(
         let attributions = offload(move |_| finish(&group, host_products(&group), n_features)).await?;
         return Ok(Solved { attributions, device: "cpu".into() });
     }
-    let (group, columns, scales) = offload(move |_| scaled_columns(group)).await;
+    let n_bytes = group.iter().map(|played| size_of_val(played.values.as_slice().unwrap_or_default())).sum();
+    let (group, columns, scales) = offload_large(n_bytes, move |_| scaled_columns(group)).await;
     let solution = attributor.solve(Problem { operator, columns }).await?;
-    let attributions = offload(move |_| {
+    let attributions = offload_large(size_of_val(solution.attributions.as_slice()), move |_| {
         let products = solution.attributions.chunks_exact(group[0].operator.design.n_players).zip(scales);
         finish(&group, products.map(|(product, scale)| unscaled(product, scale)), n_features)
     });
@@ -96,8 +97,11 @@ type ScaledColumns = (Vec<Played>, Vec<Vec<f32>>, Vec<f64>);
 
 /// Columns in float32, and what each was divided by.
 fn scaled_columns(group: Vec<Played>) -> ScaledColumns {
-    let scaled = group.par_iter().flat_map_iter(columns).map(|column| scaled(&column));
-    let (columns, scales) = scaled.unzip();
+    let (columns, scales) = match group.as_slice() {
+        // One game alone is done before another thread is awake.
+        [played] => columns(played).map(|column| scaled(&column)).unzip(),
+        games => games.par_iter().flat_map_iter(columns).map(|column| scaled(&column)).unzip(),
+    };
     (group, columns, scales)
 }
 

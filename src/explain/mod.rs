@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::compute::Attributor;
 use crate::config::Kernel;
 use crate::model::{Call, Game, LinkedValue, Model, ModelError, Predictions, Predictor};
-use crate::offload::{Stop, offload};
+use crate::offload::{Stop, offload, offload_large};
 use crate::records::{AnswerError, Expression, Filter, Format, Table, answer_records};
 use crate::shap::{Design, DesignError, DesignLimits, Operator, OperatorCache};
 use crate::telemetry;
@@ -120,7 +120,9 @@ impl Explainer {
         let predictor = self.model.predictor(&call.message).await?;
         let predictions = predictor.predict(&call).await?;
         let filter = own_filter.or_else(|| self.settings.filter.clone());
-        let (predictions, selected) = offload(move |_| select(filter.as_deref(), predictions, n_records)).await?;
+        let n_bytes = if filter.is_some() { usize::MAX } else { 0 };
+        let (predictions, selected) =
+            offload_large(n_bytes, move |_| select(filter.as_deref(), predictions, n_records)).await?;
         clock.lap(Stage::Predict);
         let mut report = Report::new(self.settings.kernel, predictions.clipped);
         let mut attributions = vec![None; n_records];
@@ -140,11 +142,13 @@ impl Explainer {
 
     async fn decode(&self, message: Message, format: Format) -> Result<Arc<Call>, ExplainError> {
         let (settings, records_max) = (Arc::clone(&self.settings), self.shared.limits.records_max);
+        // An expression may take long on little.
+        let n_bytes = if settings.features.is_some() { usize::MAX } else { message.payload.len() };
         let decode = move || {
             let records = Table::read(&message.payload, format, settings.features.as_deref(), records_max)?;
             Ok(Arc::new(Call { message, records }))
         };
-        offload(move |_| decode()).await
+        offload_large(n_bytes, move |_| decode()).await
     }
 
     fn check_labels(&self, predictions: &Predictions) -> Result<(), ExplainError> {
@@ -196,7 +200,9 @@ impl Explainer {
             true => Err(ModelError::GivenUp.into()),
             false => plan(predictor.as_ref(), &settings, limits, &call, record_idx),
         };
-        offload(move |stop| selected.into_iter().map(|record_idx| plan(record_idx, stop)).collect()).await
+        let n_bytes = size_of::<f64>() * n_records * n_features;
+        offload_large(n_bytes, move |stop| selected.into_iter().map(|record_idx| plan(record_idx, stop)).collect())
+            .await
     }
 
     /// Asks the model for every coalition of a chunk; operators met for the first time are built here.

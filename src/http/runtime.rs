@@ -18,8 +18,11 @@ use crate::aws::error::{InvokeError, Origin};
 use crate::aws::headers;
 use crate::endpoints::Service;
 use crate::explain::{Explanation, Message, Request};
-use crate::offload::offload;
+use crate::offload::offload_large;
 use crate::telemetry;
+
+/// A number of the document with its place, as it is written.
+const NUMBER_BYTES: usize = 64;
 
 pub(super) async fn invoke_endpoint(
     State(app): State<Arc<App>>,
@@ -97,7 +100,9 @@ async fn serve(head: Head, message: Message, queue: Duration, id: &str) -> Resul
             let explanation = explained.explainer.explain(Request { message, format, filter }).await?;
             record(&endpoint.name, &explanation);
             let (explained, id) = (Arc::clone(explained), id.to_owned());
-            Ok(offload(move |_| respond::explanation(&explained, &explanation, queue, &id)).await)
+            let n_numbers: usize = explanation.attributions.iter().flatten().map(|own| own.len()).sum();
+            let n_bytes = explanation.predictions.text.len() + NUMBER_BYTES * n_numbers;
+            Ok(offload_large(n_bytes, move |_| respond::explanation(&explained, &explanation, queue, &id)).await)
         }
         (Service::Explain(_), None) => panic!("the head of a request to explain has a format. This is a bug."),
         (Service::Forward(model), _) => Ok(respond::reply(model.forward(message).await?, id)),

@@ -13,12 +13,9 @@ use super::client::ContainerError;
 use super::protocol::RowShape;
 use super::tally::Outputs;
 use crate::model::{Forward, Message, ModelError, Reply};
-use crate::offload::offload;
+use crate::offload::offload_large;
 use crate::records::{AnswerLayout, Format, Scores};
 use crate::telemetry;
-
-/// Answers up to here are read where they arrive; larger ones would keep others waiting.
-const READ_AT_ONCE_BYTES: usize = 16 << 10;
 
 /// Asks one model for the rows of one request.
 pub(super) struct Asking {
@@ -90,9 +87,8 @@ impl Asking {
     }
 
     async fn read(&self, reply: Reply, n_rows: usize) -> Result<Scores, ModelError> {
-        let (layout, is_small) = (Arc::clone(&self.layout), reply.body.len() <= READ_AT_ONCE_BYTES);
-        let read = move || Ok(read(&layout, reply, n_rows)?.scores);
-        if is_small { read() } else { offload(move |_| read()).await }
+        let layout = Arc::clone(&self.layout);
+        offload_large(reply.body.len(), move |_| Ok(read(&layout, reply, n_rows)?.scores)).await
     }
 }
 

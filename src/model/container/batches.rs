@@ -173,6 +173,10 @@ impl Batches {
         Ok((!batch.sources.is_empty()).then_some(batch))
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        self.part.is_none()
+    }
+
     /// What has been asked, for the next games of the request.
     pub(super) fn take_known(&mut self) -> Known {
         std::mem::replace(&mut self.known, Known::new(1))

@@ -20,7 +20,7 @@ use super::tally::{Outputs, Tally};
 use crate::model::{
     Answer, Call, Forward, Game, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values,
 };
-use crate::offload::offload;
+use crate::offload::{offload, offload_large};
 use crate::records::{AnswerLayout, Format, Table, Template};
 use crate::shap::{Clipped, Link, score_logit};
 
@@ -162,7 +162,7 @@ impl ContainerPredictor {
         let reply = self.transport.forward(call.message.clone()).await?;
         let custom_attributes = reply.custom_attributes.clone();
         let (model, n_records) = (Arc::clone(&self.model), call.records.n_records());
-        offload(move |_| {
+        offload_large(reply.body.len(), move |_| {
             let Read { text, content_type, format, scores } = read(&model.layout, reply, n_records)?;
             let (values, clipped) = model.linked(scores.scores);
             let labels = scores.labels;
@@ -190,7 +190,8 @@ impl ContainerPredictor {
         let means;
         (asked.known, means) = self.means(batches, &asking, &mut asked.tally).await?;
         let (model, null) = (Arc::clone(&self.model), asked.null.take());
-        let values = offload(move |_| model.values(&games, means, null)).await;
+        let n_bytes = means.len() * size_of::<f64>();
+        let values = offload_large(n_bytes, move |_| model.values(&games, means, null)).await;
         asked.null = Some(values.null.clone());
         *locked(&self.asked) = Some(asked);
         Ok(values)
@@ -232,6 +233,9 @@ impl ContainerPredictor {
 type Planned = (Batch, OwnedSemaphorePermit);
 
 async fn plan(model: Arc<Inner>, batches: Arc<Mutex<Batches>>) -> Result<Option<(Planned, ())>, ModelError> {
+    if locked(&batches).is_over() {
+        return Ok(None);
+    }
     let body = model.container.body().await;
     let limits = model.batching.limits();
     let batch = offload(move |_| locked(&batches).next(limits)).await?;
