@@ -1,4 +1,4 @@
-"""Logistic regressions on the first features of a data set of scikit-learn, and the records that they are asked about."""
+"""Logistic regressions on the first features of a data set of scikit-learn, and its records."""
 
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression

@@ -1,4 +1,4 @@
-"""Many models in one multi-model-server, asked with boto3: TargetModel picks one, and explaind loads and unloads for real."""
+"""Many models in one multi-model-server, asked with boto3: TargetModel picks one, which is loaded and unloaded for real."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
