@@ -1,5 +1,6 @@
 """One model in multi-model-server, asked with boto3: its own Shapley values, its own answers, its own errors."""
 
+import sys
 from fractions import Fraction
 
 import pytest
@@ -90,7 +91,7 @@ def test_on_the_scale_of_the_logit_a_logistic_regression_shares_by_its_coefficie
     assert max(abs(expected)) > 0.1
 
 
-def test_an_error_of_the_model_is_told_without_addresses(invoke_small):
+def test_an_error_of_the_model_is_told_without_addresses_and_paths(invoke_small, folder):
     (record,) = rows(5, 0)
     body = written([[*record[:4], "http://10.0.0.7:8080/secret?key=1"]], CSV)
     with pytest.raises(invoke_small.client.exceptions.ModelError) as error:
@@ -101,6 +102,8 @@ def test_an_error_of_the_model_is_told_without_addresses(invoke_small):
     assert response["OriginalMessage"].startswith("could not convert string to float")
     for text in (response["OriginalMessage"], response["Error"]["Message"]):
         assert text.isprintable() and "://" not in text and "10.0.0.7" not in text
+        # The server's answer is a traceback through these folders.
+        assert sys.prefix not in text and str(folder) not in text
 
 
 def test_requests_that_the_server_finds_too_large_become_smaller(deploy, folder):
