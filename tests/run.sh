@@ -23,12 +23,13 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# A software Vulkan driver for the shader tests, and Python's venv module.
+# A software Vulkan driver for the shader tests, Python's venv module, and Java for multi-model-server.
 install_packages() {
     local missing=()
     dpkg -s mesa-vulkan-drivers libvulkan1 >/dev/null 2>&1 || missing+=(mesa-vulkan-drivers libvulkan1)
     python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
     command -v curl >/dev/null || missing+=(curl)
+    command -v java >/dev/null || missing+=(default-jre-headless)
     [ ${#missing[@]} -eq 0 ] && return
     as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "${missing[@]}"
@@ -83,6 +84,8 @@ if [ "$mode" = all ]; then
     export EXPLAIND_REQUIRE_GPU=${EXPLAIND_REQUIRE_GPU:-any}
     step "install boto3" install_python boto3
     step "install xgboost and shap" install_python reference
+    step "install multi-model-server" install_python multi_model_server
+    step "install mlflow" install_python mlflow
 fi
 export INSTA_UPDATE=no
 export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$PWD/target}
@@ -100,6 +103,8 @@ if [ "$mode" = all ]; then
     step "boto3 on the CPU path" client_tests boto3 cpu
     step "boto3 on the GPU path" client_tests boto3 gpu
     step "xgboost and shap" client_tests reference cpu
+    step "multi-model-server" client_tests multi_model_server cpu
+    step "mlflow" client_tests mlflow cpu
 fi
 
 if [ ${#failed_steps[@]} -gt 0 ]; then

@@ -1,18 +1,18 @@
 """Models in containers, asked with boto3: both formats, exact arithmetic on the answers, the stamp, hanging up."""
 
-import itertools
 import json
 import math
 import ssl
 import time
 from fractions import Fraction
-from math import comb, factorial
+from math import comb
 
 import pytest
 import trustme
 from botocore.exceptions import ReadTimeoutError
 
 from conftest import Reply
+from games import game, shapley
 from runtime import headers, runtime
 
 CSV, JSON_LINES = "text/csv", "application/jsonlines"
@@ -95,29 +95,7 @@ def respelled(response):
     return json.dumps(json.loads(response["Body"]), separators=(",", ":"), ensure_ascii=False).encode()
 
 
-# Games by their definition
-
-
-def game(score, record, baselines):
-    """v(S) of every coalition: the mean score over the baseline rows, exactly."""
-    values = {}
-    for members in itertools.product([False, True], repeat=len(record)):
-        rows = [[own if m else other for m, own, other in zip(members, record, row)] for row in baselines]
-        values[members] = sum(Fraction(score(row)) for row in rows) / len(rows)
-    return values
-
-
-def shapley(values, n):
-    """Mean marginal contributions (Shapley 1953)."""
-    attributions = [Fraction(0)] * n
-    for members, value in values.items():
-        size = sum(members)
-        for player in range(n):
-            # Of all orders, those in which these members come first and the player is the last of them, or next.
-            before = size - 1 if members[player] else size
-            share = Fraction(factorial(before) * factorial(n - 1 - before), factorial(n))
-            attributions[player] += value * (share if members[player] else -share)
-    return attributions
+# Regressions over all coalitions
 
 
 def regression(values, n, weight):
