@@ -295,7 +295,8 @@ def test_what_a_container_refuses_is_a_model_error(deploy, status, side, is_own)
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
     assert (response["OriginalStatusCode"], response["OriginalMessage"]) == (status, "No model")
     assert response["Message"].startswith(f'Received {side} error ({status}) from primary with message "No model". ')
-    assert len(invoke.container.asked) == (1 if is_own else 2)
+    # What may pass is tried three times. How synthetic records are asked again is a matter of tests/api/backends.rs.
+    assert not is_own or len(invoke.container.asked) == (1 if side == "client" else 3)
 
 
 def test_the_stamp_outlives_the_process_and_knows_the_seed(serve, stub, write_definition):
