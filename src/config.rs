@@ -74,7 +74,7 @@ pub struct EngineConfig {
         value_parser = within::<usize, 1, 1_024>)]
     pub batch_mib_max: usize,
 
-    /// How long a record may wait for others to share its batch, in microseconds
+    /// How long a record may wait for others to share its batch, when the last batch was shared, in microseconds
     #[arg(long, env = "EXPLAIND_BATCH_WAIT_US", default_value_t = 100, value_name = "US",
         value_parser = within::<u64, 0, 1_000_000>)]
     pub batch_wait_us: u64,

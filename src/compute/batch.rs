@@ -11,7 +11,7 @@ pub struct BatchLimits {
     pub columns_max: usize,
     /// Columns of one batch, in bytes. A larger problem goes alone.
     pub bytes_max: usize,
-    /// How long the first problem of a batch may wait for company.
+    /// How long the first problem of a batch may wait for company, where the batch before had some.
     pub wait_us: u64,
     /// Columns that may wait for a batch, in bytes; more wait outside, holding their request back.
     pub queue_bytes_max: usize,
@@ -36,20 +36,23 @@ pub(super) struct Collector<E> {
     limits: BatchLimits,
     /// The entry that did not fit the last batch opens the next.
     held: Option<E>,
+    /// Whether the last batch had more than one entry: who comes alone need not wait.
+    had_company: bool,
 }
 
 impl<E: Load> Collector<E> {
     pub(super) fn new(queue: Receiver<E>, limits: BatchLimits) -> Self {
-        Self { queue, limits, held: None }
+        Self { queue, limits, held: None, had_company: false }
     }
 
-    /// Waits for a first entry, then for `wait_us` for more. `None` when all senders are gone.
+    /// Waits for a first entry, then for `wait_us` for more if there were more the last time. `None` when all senders are gone.
     pub(super) fn next_batch(&mut self) -> Option<Vec<E>> {
         let first = match self.held.take() {
             Some(held) => held,
             None => self.queue.recv().ok()?,
         };
-        let deadline = Instant::now() + Duration::from_micros(self.limits.wait_us);
+        let wait_us = if self.had_company { self.limits.wait_us } else { 0 };
+        let deadline = Instant::now() + Duration::from_micros(wait_us);
         let (mut n_columns, mut bytes) = (first.n_columns(), first.bytes());
         let mut batch = vec![first];
         while let Some(entry) = self.receive_until(deadline) {
@@ -61,6 +64,7 @@ impl<E: Load> Collector<E> {
             }
             batch.push(entry);
         }
+        self.had_company = batch.len() > 1;
         Some(batch)
     }
 
@@ -116,11 +120,29 @@ mod tests {
         let (sender, queue) = mpsc::channel();
         sender.send((1, 1)).expect("the queue is open");
         let mut collector = Collector::new(queue, BatchLimits { wait_us: 2_000, ..BatchLimits::default() });
+        collector.had_company = true;
         let started = Instant::now();
         assert_eq!(collector.next_batch(), Some(vec![(1, 1)]));
         assert!(started.elapsed() < Duration::from_secs(2));
         drop(sender);
         assert_eq!(collector.next_batch(), None);
+    }
+
+    #[test]
+    fn only_after_company_a_batch_waits_for_more() {
+        let (sender, queue) = mpsc::channel();
+        let wait = Duration::from_millis(50);
+        let wait_us = wait.as_micros() as u64;
+        let mut collector = Collector::new(queue, BatchLimits { wait_us, ..BatchLimits::default() });
+        let mut took = |n_entries: usize| {
+            (0..n_entries).for_each(|_| sender.send((1, 1)).expect("the queue is open"));
+            let started = Instant::now();
+            assert_eq!(collector.next_batch().map(|batch| batch.len()), Some(n_entries));
+            started.elapsed()
+        };
+        assert!(took(1) < wait && took(2) < wait);
+        assert!(took(1) >= wait);
+        assert!(took(1) < wait);
     }
 
     #[test]
