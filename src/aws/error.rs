@@ -204,7 +204,8 @@ fn of_model_error(error: &ModelError) -> Wire {
         | ModelError::Outputs { .. }
         | ModelError::Labels
         | ModelError::NoTemplate
-        | ModelError::RowTooLarge { .. } => Wire::of_model(400),
+        | ModelError::RowTooLarge { .. }
+        | ModelError::Protocol(_) => Wire::of_model(400),
         ModelError::Container(error) => match error {
             ContainerError::Refused { status, .. } => Wire::of_model(*status),
             ContainerError::Unreachable | ContainerError::TimedOut { .. } => Wire::of_model(0),

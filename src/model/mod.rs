@@ -13,7 +13,7 @@ use ndarray::Array2;
 
 use crate::records::{AnswerError, CellError, Format, Table, TableError};
 use crate::shap::{Clipped, Coalitions};
-use container::ContainerError;
+use container::{ContainerError, ProtocolError};
 
 /// A model, or many of them, with the baseline and the link of its endpoint.
 pub trait Model: Send + Sync {
@@ -72,6 +72,23 @@ impl Message {
             target_model: None,
             deadline,
         }
+    }
+
+    /// The first type the client accepts that can be written; CSV when it does not care.
+    pub(crate) fn accepted(&self) -> Result<Format, ModelError> {
+        let Some(accept) = &self.accept else { return Ok(Format::Csv) };
+        let format = |choice: &str| match choice.split(';').next().unwrap_or_default().trim() {
+            "" | "*/*" | "text/*" => Some(Format::Csv),
+            _ => Format::from_mime(choice),
+        };
+        accept.split(',').find_map(format).ok_or_else(|| ModelError::Accept(accept.clone()))
+    }
+
+    /// The records of an endpoint that says nothing of them.
+    pub(crate) fn records(&self, records_max: usize) -> Result<Table, ModelError> {
+        let not_supported = || ModelError::ContentType(self.content_type.clone());
+        let format = Format::from_mime(&self.content_type).ok_or_else(not_supported)?;
+        Ok(Table::read(&self.payload, format, None, records_max)?)
     }
 }
 
@@ -166,6 +183,8 @@ pub enum ModelError {
     NoTemplate,
     #[error("a synthetic record has {bytes} bytes; the limit of one request is {limit} bytes")]
     RowTooLarge { bytes: usize, limit: usize },
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
     #[error(transparent)]
     Container(#[from] ContainerError),
     /// Nobody waits for the answer any more.

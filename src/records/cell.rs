@@ -14,6 +14,25 @@ pub struct Cell<'a> {
     format: Format,
 }
 
+/// How cells are spelled for whoever reads them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    Csv,
+    /// JSON values.
+    Json,
+    /// JSON strings, numbers too.
+    JsonText,
+}
+
+impl From<Format> for Spelling {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Csv => Self::Csv,
+            Format::JsonLines => Self::Json,
+        }
+    }
+}
+
 impl<'a> Cell<'a> {
     pub(super) fn new(raw: &'a str, format: Format) -> Self {
         Self { raw, format }
@@ -41,6 +60,22 @@ impl<'a> Cell<'a> {
         out.extend_from_slice(self.spelling(target).as_bytes());
     }
 
+    pub fn spell(self, spelling: Spelling, out: &mut Vec<u8>) {
+        match spelling {
+            Spelling::Csv => self.write(Format::Csv, out),
+            Spelling::Json => self.write(Format::JsonLines, out),
+            Spelling::JsonText => out.extend_from_slice(self.json_text().as_bytes()),
+        }
+    }
+
+    fn json_text(self) -> Cow<'a, str> {
+        match (self.quoted(), self.format) {
+            (Some(_), Format::JsonLines) => self.raw.into(),
+            (None, Format::Csv) => json_string(self.raw.trim_matches(BLANKS)).into(),
+            _ => json_string(&self.text()).into(),
+        }
+    }
+
     /// What stands between the quotes, if the cell begins with one.
     fn quoted(self) -> Option<&'a str> {
         self.raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
@@ -60,9 +95,10 @@ impl<'a> Cell<'a> {
 /// What may stand around an unquoted cell without a meaning.
 pub(super) const BLANKS: [char; 2] = [' ', '\t'];
 
-fn csv_text(text: Cow<str>) -> Cow<str> {
+pub(super) fn csv_text(text: Cow<str>) -> Cow<str> {
     let has_edge = text.is_empty() || text.starts_with(BLANKS) || text.ends_with(BLANKS);
-    if has_edge || text.contains([',', '"', '\r', '\n']) {
+    // At the beginning of a payload it would be a byte order mark.
+    if has_edge || text.starts_with('\u{feff}') || text.contains([',', '"', '\r', '\n']) {
         return format!("\"{}\"", text.replace('"', "\"\"")).into();
     }
     text
@@ -159,8 +195,25 @@ mod tests {
             ("\"a,b\"", "\"a,b\""),
             ("\"a\\\"b\"", "\"a\"\"b\""),
             ("\"a\\nb\"", "\"a\nb\""),
+            ("\"\u{feff}a\"", "\"\u{feff}a\""),
         ] {
             assert_eq!(written(json, JsonLines, Csv), csv, "{json:?}");
+        }
+    }
+    #[test]
+    fn every_cell_can_be_a_json_string() {
+        for (raw, format, expected) in [
+            (" 1.50 ", Csv, "\"1.50\""),
+            ("", Csv, "\"\""),
+            ("\"a \"\"b\"\" \"", Csv, "\"a \\\"b\\\" \""),
+            ("1e5", JsonLines, "\"1e5\""),
+            ("true", JsonLines, "\"true\""),
+            ("null", JsonLines, "\"\""),
+            ("\"\\u00e9\\/\"", JsonLines, "\"\\u00e9\\/\""),
+        ] {
+            let mut out = Vec::new();
+            Cell::new(raw, format).spell(Spelling::JsonText, &mut out);
+            assert_eq!(String::from_utf8(out).expect("is text"), expected, "{raw:?}");
         }
     }
 }

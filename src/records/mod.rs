@@ -12,11 +12,12 @@ mod json_tree;
 mod laws;
 mod number;
 mod payload;
+mod spelled;
 mod table;
 mod template;
 
 pub use answer::{AnswerError, AnswerLayout, Scores, answer_records};
-pub use cell::Cell;
+pub use cell::{Cell, Spelling};
 pub use csv::CsvError;
 pub use expression::{Expression, ExpressionError, Json, parse_json};
 pub use filter::{Filter, FilterError};
@@ -24,6 +25,7 @@ pub use json_lines::FeaturesError;
 pub use json_tree::JsonError;
 pub use number::{spell, spell_single, write_number};
 pub use payload::PayloadError;
+pub use spelled::{Parts, Spelled};
 pub use table::{CellError, Table, TableError};
 pub use template::{Template, TemplateError};
 
@@ -50,7 +52,7 @@ impl Format {
 }
 
 /// Enough of a client's text to find it again.
-fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     const SHOWN_CHARS_MAX: usize = 40;
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => format!("{}...", &text[..end]),

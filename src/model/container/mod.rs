@@ -17,5 +17,5 @@ pub use batches::{Batch, Batches};
 pub use batching::BatchLimits;
 pub use client::ContainerError;
 pub use predictor::{ContainerModel, ContainerSettings};
-pub use protocol::{Protocol, RowShape};
+pub use protocol::{Dialect, Protocol, ProtocolError, RowShape, TensorInput, input_of};
 pub use running::{Container, SingleModel};

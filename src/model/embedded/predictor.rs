@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use ndarray::{Array2, ArrayView1};
 
-use super::scorer::{BLOCK_ROWS, Scorer, accepted};
+use super::scorer::{BLOCK_ROWS, Scorer};
 use super::scores::write_value;
 use super::turns::in_turns;
 use crate::model::{Answer, Call, Game, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values};
@@ -86,7 +86,7 @@ struct Block<'a> {
 
 impl Inner {
     fn predict(&self, call: &Call, stop: &Stop) -> Result<Predictions, ModelError> {
-        let format = accepted(&call.message)?;
+        let format = call.message.accepted()?;
         let margins = self.scorer.margins(&call.records, stop)?;
         let (values, clipped) = self.own_values(&margins)?;
         Ok(Predictions {

@@ -61,16 +61,6 @@ impl Scorer {
     }
 }
 
-/// The first type the client accepts that can be written; CSV when it does not care.
-pub(super) fn accepted(message: &Message) -> Result<Format, ModelError> {
-    let Some(accept) = &message.accept else { return Ok(Format::Csv) };
-    let format = |choice: &str| match choice.split(';').next().unwrap_or_default().trim() {
-        "" | "*/*" | "text/*" => Some(Format::Csv),
-        _ => Format::from_mime(choice),
-    };
-    accept.split(',').find_map(format).ok_or_else(|| ModelError::Accept(accept.clone()))
-}
-
 /// A scorer that answers messages of some records at most.
 pub struct EmbeddedForward {
     scorer: Arc<Scorer>,
@@ -92,10 +82,8 @@ impl Forward for EmbeddedForward {
 
 fn forward(scorer: &Scorer, message: &Message, records_max: usize, stop: &Stop) -> Result<Reply, ModelError> {
     let started = Instant::now();
-    let not_supported = || ModelError::ContentType(message.content_type.clone());
-    let format = Format::from_mime(&message.content_type).ok_or_else(not_supported)?;
-    let accept = accepted(message)?;
-    let records = Table::read(&message.payload, format, None, records_max)?;
+    let accept = message.accepted()?;
+    let records = message.records(records_max)?;
     let text = scorer.answer(scorer.margins(&records, stop)?, accept);
     Ok(Reply {
         body: text.into(),
