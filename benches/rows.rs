@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use explaind::config::Kernel;
-use explaind::model::container::{BatchLimits, Batches, Protocol};
+use explaind::model::container::{BatchLimits, Batches, Dialect};
 use explaind::model::{Call, Game, Message};
 use explaind::records::{Format, Table, Template, spell};
 use explaind::shap::{Design, DesignLimits, Operator};
@@ -81,7 +81,7 @@ fn measure(shape: Shape) -> Vec<String> {
 
 fn bodies(call: &Arc<Call>, games: &[Game], baseline: &Table, format: Format) -> impl Iterator<Item = Vec<u8>> {
     let template = Template::compile("{\"features\":$features}").expect("compiles");
-    let shape = Protocol::SageMaker.shape(format, Some(&template)).expect("has a template");
+    let shape = Dialect::SageMaker.shape(format, Some(&template)).expect("has a template");
     let mut batches = Batches::of(Arc::clone(call), games.to_vec(), baseline, shape);
     std::iter::from_fn(move || batches.next(LIMITS).expect("rows are small")).map(|batch| batch.rows)
 }

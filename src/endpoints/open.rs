@@ -9,9 +9,9 @@ use super::{Endpoint, Explained, Service};
 use crate::config::ContainerConfig;
 use crate::explain::{Explainer, Settings, Shared, labels_fit};
 use crate::fetch::{FetchError, fetch, read_file};
-use crate::model::container::{Container, ContainerModel, ContainerSettings, SingleModel};
+use crate::model::container::{Container, ContainerModel, ContainerSettings, Protocol, SingleModel, Translator};
 use crate::model::embedded::{Embedded, EmbeddedForward, Scorer, xgboost};
-use crate::model::{Model, ModelError};
+use crate::model::{Forward, Model, ModelError};
 use crate::records::{
     AnswerLayout, CellError, Expression, ExpressionError, Filter, FilterError, Table, TableError, Template,
     TemplateError,
@@ -57,6 +57,8 @@ pub enum SetupError {
     LabelIndex { index: usize },
     #[error(transparent)]
     ContentTemplate(#[from] TemplateError),
+    #[error("the protocol {protocol} has its own way to write records; a template has no place in it")]
+    ContentTemplateUnused { protocol: &'static str },
     #[error("{got} names for {expected} features")]
     FeatureHeaders { got: usize, expected: usize },
     #[error("{got} types for {expected} features")]
@@ -92,7 +94,7 @@ impl Setup {
                 Service::Explain(Arc::new(open_explained(&model, explainer, shared, limits).await?))
             }
             None => Service::Forward(match &model {
-                ModelSource::Container(source) => Box::new(single_model(source, limits)),
+                ModelSource::Container(source) => forwarding(source, limits, shared.limits.records_max),
                 file => {
                     let (scorer, _) = load(file, limits)?;
                     Box::new(EmbeddedForward::new(scorer, shared.limits.records_max))
@@ -120,9 +122,9 @@ async fn open_explained(
     };
     let (model, stamp): (Arc<dyn Model>, String) = match model {
         ModelSource::Container(source) => {
-            let stamp = stamp(ModelIdentity::Container(&source.url));
-            let container = Arc::new(Container::new(&source.url, &limits.containers));
-            (Arc::new(ContainerModel::new(container, container_settings(source, &setup, baseline)?)), stamp)
+            let settings = container_settings(source, &setup, baseline)?;
+            let stamp = stamp(ModelIdentity::Container(source));
+            (Arc::new(ContainerModel::new(container(source, limits), settings)), stamp)
         }
         file => {
             let (scorer, bytes) = load(file, limits)?;
@@ -184,8 +186,17 @@ fn check_headers(setup: &ExplainerSetup, expected: usize) -> Result<(), SetupErr
     }
 }
 
-fn single_model(source: &ContainerSource, limits: &LoadLimits) -> SingleModel {
-    SingleModel::new(Arc::new(Container::new(&source.url, &limits.containers)), &source.protocol)
+fn container(source: &ContainerSource, limits: &LoadLimits) -> Arc<Container> {
+    Arc::new(Container::new(&source.url, &limits.containers))
+}
+
+/// A container whose answers are passed through; its clients speak as they do to SageMaker.
+fn forwarding(source: &ContainerSource, limits: &LoadLimits, records_max: usize) -> Box<dyn Forward> {
+    let container = container(source, limits);
+    match &source.protocol {
+        Protocol::SageMaker => Box::new(SingleModel::new(container, &source.protocol)),
+        protocol => Box::new(Translator::new(container, protocol, records_max)),
+    }
 }
 
 fn container_settings(
@@ -193,22 +204,27 @@ fn container_settings(
     setup: &ExplainerSetup,
     baseline: Table,
 ) -> Result<ContainerSettings, SetupError> {
+    let protocol = source.protocol.clone();
+    if setup.content_template.is_some() && protocol != Protocol::SageMaker {
+        return Err(SetupError::ContentTemplateUnused { protocol: protocol.name() });
+    }
+    let probability_attribute = setup.probability_attribute.as_deref().or(protocol.score_attribute());
     let layout = AnswerLayout {
         probability_index: setup.probability_index,
         label_index: setup.label_index,
-        probability_attribute: compiled(setup.probability_attribute.as_deref())
-            .map_err(SetupError::ProbabilityAttribute)?,
+        probability_attribute: compiled(probability_attribute).map_err(SetupError::ProbabilityAttribute)?,
         label_attribute: compiled(setup.label_attribute.as_deref()).map_err(SetupError::LabelAttribute)?,
     };
     // Records that are bare arrays need no words around them.
     let bare = setup.features_attribute.is_none().then_some("$features");
     let template = setup.content_template.as_deref().or(bare).map(Template::compile).transpose()?;
     Ok(ContainerSettings {
-        protocol: source.protocol.clone(),
+        protocol,
         baseline,
         link: setup.link,
         layout,
         template,
+        columns: setup.feature_headers.clone(),
         max_record_count: setup.max_record_count,
         max_payload_bytes: setup.max_payload_bytes,
     })

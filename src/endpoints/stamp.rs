@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::setup::ContainerSource;
 use crate::config::Kernel;
+use crate::model::container::Protocol;
 use crate::shap::Estimator;
 
 /// Everything that a stamp covers.
@@ -23,7 +25,7 @@ pub(super) struct Stamped<'a> {
 pub(super) enum ModelIdentity<'a> {
     Bytes(&'a [u8]),
     /// All that is known of a model in a container.
-    Container(&'a str),
+    Container(&'a ContainerSource),
 }
 
 impl Stamped<'_> {
@@ -31,7 +33,13 @@ impl Stamped<'_> {
     pub(super) fn stamp(&self) -> String {
         let model = match self.model {
             ModelIdentity::Bytes(bytes) => json!({ "sha256": hash(bytes) }),
-            ModelIdentity::Container(url) => json!({ "container": url }),
+            ModelIdentity::Container(ContainerSource { url, protocol, .. }) => match protocol {
+                Protocol::SageMaker => json!({ "container": url }),
+                Protocol::MlFlow => json!({ "container": url, "protocol": protocol.name() }),
+                Protocol::OpenInference { model, output } => {
+                    json!({ "container": url, "protocol": protocol.name(), "model": model, "output": output })
+                }
+            },
         };
         let parts = json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -52,6 +60,8 @@ fn hash(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -72,7 +82,6 @@ mod tests {
         let changed = json!({"a": 1, "b": {"c": "x", "d": 3}});
         for other in [
             Stamped { model: ModelIdentity::Bytes(b"treez"), ..base() },
-            Stamped { model: ModelIdentity::Container("http://trees"), ..base() },
             Stamped { baseline: b"0,1", ..base() },
             Stamped { config: &changed, ..base() },
             Stamped { seed: 1, ..base() },
@@ -81,5 +90,33 @@ mod tests {
         ] {
             assert_ne!(other.stamp(), stamp);
         }
+    }
+    #[test]
+    fn every_part_of_a_container_changes_the_stamp() {
+        let source = |url: &str, protocol| ContainerSource { url: url.to_owned(), protocol, models: None };
+        let v2 = |model: &str, output: Option<&str>| Protocol::OpenInference {
+            model: model.to_owned(),
+            output: output.map(str::to_owned),
+        };
+        let sources = [
+            source("http://a", Protocol::SageMaker),
+            source("http://b", Protocol::SageMaker),
+            source("http://a", Protocol::MlFlow),
+            source("http://a", v2("iris", None)),
+            source("http://a", v2("wine", None)),
+            source("http://a", v2("iris", Some("p"))),
+        ];
+        let config = Value::Null;
+        let stamp = |model| Stamped {
+            model,
+            baseline: b"0,0",
+            config: &config,
+            seed: 0,
+            kernel: Kernel::Shapley,
+            estimator: Estimator::KernelShap,
+        };
+        let models = sources.iter().map(ModelIdentity::Container);
+        let stamps: BTreeSet<String> = models.map(|model| stamp(model).stamp()).collect();
+        assert_eq!(stamps.len(), sources.len());
     }
 }

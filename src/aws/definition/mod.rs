@@ -43,7 +43,9 @@ pub fn member(error: &SetupError) -> &'static str {
         }
         SetupError::Filter(_) => in_clarify!("EnableExplanations"),
         SetupError::FeaturesAttribute(_) => in_clarify!("InferenceConfig.FeaturesAttribute"),
-        SetupError::ContentTemplate(_) => in_clarify!("InferenceConfig.ContentTemplate"),
+        SetupError::ContentTemplate(_) | SetupError::ContentTemplateUnused { .. } => {
+            in_clarify!("InferenceConfig.ContentTemplate")
+        }
         SetupError::FeatureHeaders { .. } => in_clarify!("InferenceConfig.FeatureHeaders"),
         SetupError::FeatureTypes { .. } => in_clarify!("InferenceConfig.FeatureTypes"),
         SetupError::LabelHeaders { .. } => in_clarify!("InferenceConfig.LabelHeaders"),
@@ -83,6 +85,7 @@ mod tests {
     use crate::endpoints::{
         Baseline, BaselineSource, ExplainerSetup, FeatureType, Granularity, ModelSource, TextSetup,
     };
+    use crate::model::container::Protocol;
     use crate::records::Format;
     use crate::shap::Link;
 
@@ -218,6 +221,96 @@ mod tests {
             let definition = definition(json!({"ModelDataUrl": "m", "Environment": environment}), config());
             let setup = read(definition.to_string().as_bytes(), Path::new(""), flag).expect("is a definition");
             assert_eq!(setup.explainer.expect("explains").kernel, expected);
+        }
+    }
+
+    #[test]
+    fn a_container_is_asked_in_the_protocol_of_its_environment() {
+        let v2 = |model: &str, output: Option<&str>| Protocol::OpenInference {
+            model: model.to_owned(),
+            output: output.map(str::to_owned),
+        };
+        for (environment, expected) in [
+            (json!({}), Protocol::SageMaker),
+            (json!({"EXPLAIND_PROTOCOL": "sagemaker"}), Protocol::SageMaker),
+            (json!({"EXPLAIND_PROTOCOL": "mlflow"}), Protocol::MlFlow),
+            (json!({"EXPLAIND_PROTOCOL": "v2", "EXPLAIND_V2_MODEL": "iris"}), v2("iris", None)),
+            (
+                json!({"EXPLAIND_PROTOCOL": "v2", "EXPLAIND_V2_MODEL": "iris/versions/3", "EXPLAIND_V2_OUTPUT": "p:0"}),
+                v2("iris/versions/3", Some("p:0")),
+            ),
+        ] {
+            let image = json!({"Image": "http://host", "Environment": environment});
+            let mut variable = environment;
+            variable["EXPLAIND_CONTAINER_URL"] = "http://host".into();
+            for container in [image, json!({"Environment": variable})] {
+                let setup = read_value(&definition(container, config())).expect("is a definition");
+                let ModelSource::Container(source) = setup.model else { panic!("is a container") };
+                assert_eq!((source.url.as_str(), &source.protocol), ("http://host", &expected));
+            }
+        }
+    }
+
+    #[test]
+    fn protocols_that_do_not_fit_are_refused() {
+        let in_place = "primaryContainer.environment";
+        for (image, environment, faults) in [
+            (
+                "http://host",
+                json!({"EXPLAIND_PROTOCOL": "v1"}),
+                vec![
+                    "'v1' at 'ENV.EXPLAIND_PROTOCOL' failed to satisfy constraint: Member must satisfy enum value set: \
+                 [sagemaker, mlflow, v2]",
+                ],
+            ),
+            (
+                "http://host",
+                json!({"EXPLAIND_PROTOCOL": "v2", "EXPLAIND_V2_OUTPUT": ""}),
+                vec![
+                    "'' at 'ENV.EXPLAIND_V2_OUTPUT' failed to satisfy constraint: Member must have length greater than or \
+                 equal to 1",
+                    "null at 'ENV.EXPLAIND_V2_MODEL' failed to satisfy constraint: Member must not be null when \
+                 EXPLAIND_PROTOCOL is v2",
+                ],
+            ),
+            (
+                "http://host",
+                json!({"EXPLAIND_PROTOCOL": "v2", "EXPLAIND_V2_MODEL": "../x"}),
+                vec![
+                    "'../x' at 'ENV.EXPLAIND_V2_MODEL' failed to satisfy constraint: Member must satisfy regular",
+                ],
+            ),
+            (
+                "http://host",
+                json!({"EXPLAIND_PROTOCOL": "mlflow", "EXPLAIND_V2_MODEL": "a", "EXPLAIND_V2_OUTPUT": "b"}),
+                vec![
+                    "'a' at 'ENV.EXPLAIND_V2_MODEL' failed to satisfy constraint: Member must be null, unless \
+                     EXPLAIND_PROTOCOL is v2",
+                    "'b' at 'ENV.EXPLAIND_V2_OUTPUT' failed to satisfy constraint: Member must be null, unless \
+                     EXPLAIND_PROTOCOL is v2",
+                ],
+            ),
+            (
+                "http://host",
+                json!({"EXPLAIND_V2_OUTPUT": "b"}),
+                vec!["'b' at 'ENV.EXPLAIND_V2_OUTPUT' failed to satisfy constraint: Member must be null, unless"],
+            ),
+            (
+                "repository/image:1",
+                json!({"EXPLAIND_PROTOCOL": "mlflow"}),
+                vec![
+                    "'mlflow' at 'ENV.EXPLAIND_PROTOCOL' failed to satisfy constraint: Member must be null, unless \
+                 EXPLAIND_CONTAINER_URL or Image is the URL of a running container",
+                ],
+            ),
+        ] {
+            let container = json!({"ModelDataUrl": "m", "Image": image, "Environment": environment});
+            let message = read_value(&definition(container, config())).expect_err("is refused");
+            let told = format!("{} validation error", faults.len());
+            assert!(message.starts_with(&told), "{message}");
+            for fault in faults {
+                assert!(message.contains(&fault.replace("ENV", in_place)), "{fault} is not in {message}");
+            }
         }
     }
 

@@ -17,6 +17,11 @@ pub const NO_BLANKS: Pattern =
 pub const LINE: Pattern =
     Pattern { regex: ".*", admits: |text| !text.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) };
 pub const ENDPOINT_NAME: Pattern = Pattern { regex: "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", admits: is_hyphenated };
+/// A model of the Open Inference Protocol, perhaps with a version: segments of a path that lead nowhere else.
+pub const MODEL_PATH: Pattern = Pattern {
+    regex: "[a-zA-Z0-9_][a-zA-Z0-9_.-]*(/versions/[a-zA-Z0-9_][a-zA-Z0-9_.-]*)?",
+    admits: is_model_path,
+};
 /// Parameters are no part of it.
 pub const MIME_TYPE: Pattern =
     Pattern { regex: r"[a-zA-Z0-9](-*[a-zA-Z0-9])*\/[a-zA-Z0-9](-*[a-zA-Z0-9+.])*", admits: is_mime_type };
@@ -38,6 +43,16 @@ fn is_mime_type(text: &str) -> bool {
         text.starts_with(|c: char| c.is_ascii_alphanumeric()) && is_hyphenated(&text.replace(['+', '.'], "0"))
     };
     essence.split_once('/').is_some_and(|(main, sub)| is_hyphenated(main) && is_subtype(sub))
+}
+
+fn is_model_path(text: &str) -> bool {
+    let is_first = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_name =
+        |name: &str| name.starts_with(is_first) && name.chars().all(|c| is_first(c) || matches!(c, '.' | '-'));
+    match text.split_once("/versions/") {
+        Some((model, version)) => is_name(model) && is_name(version),
+        None => is_name(text),
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +79,23 @@ mod tests {
             (ENDPOINT_NAME, "a-", false),
             (ENDPOINT_NAME, "a_b", false),
             (ENDPOINT_NAME, "ä", false),
+            (MODEL_PATH, "iris", true),
+            (MODEL_PATH, "_a.b-c_7", true),
+            (MODEL_PATH, "iris/versions/3", true),
+            (MODEL_PATH, "iris/versions/v1.2", true),
+            (MODEL_PATH, "", false),
+            (MODEL_PATH, "..", false),
+            (MODEL_PATH, ".iris", false),
+            (MODEL_PATH, "iris/", false),
+            (MODEL_PATH, "iris/versions/", false),
+            (MODEL_PATH, "iris/versions/..", false),
+            (MODEL_PATH, "iris/versions/1/versions/2", false),
+            (MODEL_PATH, "iris/infer", false),
+            (MODEL_PATH, "a%2e", false),
+            (MODEL_PATH, "a?b", false),
+            (MODEL_PATH, "a#b", false),
+            (MODEL_PATH, "a b", false),
+            (MODEL_PATH, "é", false),
             (MIME_TYPE, "text/csv", true),
             (MIME_TYPE, "application/x-json+lines.v1", true),
             (MIME_TYPE, "text/csv; charset=utf-8", true),

@@ -18,6 +18,22 @@ const KERNELS: Choice<Kernel> = Choice(&[("shapley", Kernel::Shapley), ("clarify
 /// Whether one container holds many models.
 const MODES: Choice<bool> = Choice(&[("SingleModel", false), ("MultiModel", true)]);
 const CONTAINER_URL: &str = "EXPLAIND_CONTAINER_URL";
+const PROTOCOL: &str = "EXPLAIND_PROTOCOL";
+const V2_MODEL: &str = "EXPLAIND_V2_MODEL";
+const V2_OUTPUT: &str = "EXPLAIND_V2_OUTPUT";
+
+/// The words for `Protocol`.
+#[derive(Clone, Copy, PartialEq)]
+enum Spoken {
+    SageMaker,
+    MlFlow,
+    V2,
+}
+
+const PROTOCOLS: Choice<Spoken> =
+    Choice(&[("sagemaker", Spoken::SageMaker), ("mlflow", Spoken::MlFlow), ("v2", Spoken::V2)]);
+const MODEL_PATH: Text = Text { chars: 1..=256, pattern: pattern::MODEL_PATH };
+const TENSOR_NAME: Text = Text { chars: 1..=256, pattern: pattern::LINE };
 
 pub struct PrimaryContainer {
     pub model: ModelSource,
@@ -26,25 +42,26 @@ pub struct PrimaryContainer {
 
 /// Paths are relative to `folder`.
 pub fn read(container: &mut Members, folder: &Path) -> Option<PrimaryContainer> {
+    let image = container.take("Image", &IMAGE).filter(|image| is_http(image));
+    let read_environment = |environment: &mut Members| read_environment(environment, image.is_some());
     let environment = container.structure("Environment", read_environment).unwrap_or_default();
     if container.take("Mode", &MODES) == Some(true) {
         container.refuse("Mode", "Member must be SingleModel: multi-model endpoints are not supported");
     }
-    let image = container.take("Image", &IMAGE);
     let location = container.take("ModelDataUrl", &MODEL_DATA_URL);
     // The first place that names a model wins; those behind it are for the hosted service.
     let model = if environment.names_container {
-        environment.container_url.map(running)
-    } else if image.is_some_and(|image| is_http(&image)) {
-        container.take("Image", &ContainerUrl).map(running)
+        environment.container_url.zip(environment.protocol).map(running)
+    } else if image.is_some() {
+        container.take("Image", &ContainerUrl).zip(environment.protocol).map(running)
     } else {
         model_file(container, location, folder)
     };
     Some(PrimaryContainer { model: model?, kernel: environment.kernel })
 }
 
-fn running(url: String) -> ModelSource {
-    ModelSource::Container(ContainerSource { url, protocol: Protocol::SageMaker, models: None })
+fn running((url, protocol): (String, Protocol)) -> ModelSource {
+    ModelSource::Container(ContainerSource { url, protocol, models: None })
 }
 
 #[derive(Default)]
@@ -52,19 +69,48 @@ struct Environment {
     kernel: Option<Kernel>,
     names_container: bool,
     container_url: Option<String>,
+    /// None where it was refused.
+    protocol: Option<Protocol>,
 }
 
 /// Our own switches are checked; the model's variables are not ours to judge.
-fn read_environment(environment: &mut Members) -> Environment {
+fn read_environment(environment: &mut Members, image_is_container: bool) -> Environment {
     environment.pass_over(
         |name| !name.starts_with("EXPLAIND_"),
         &VARIABLE,
         "Member must be a String of at most 1024 characters",
     );
+    let names_container = environment.has(CONTAINER_URL);
+    if environment.has(PROTOCOL) && !names_container && !image_is_container {
+        let constraint =
+            "Member must be null, unless EXPLAIND_CONTAINER_URL or Image is the URL of a running container";
+        environment.refuse(PROTOCOL, constraint);
+    }
     Environment {
         kernel: environment.take("EXPLAIND_KERNEL", &KERNELS),
-        names_container: environment.has(CONTAINER_URL),
+        names_container,
         container_url: environment.take(CONTAINER_URL, &ContainerUrl),
+        protocol: read_protocol(environment),
+    }
+}
+
+fn read_protocol(environment: &mut Members) -> Option<Protocol> {
+    let is_named = environment.has(PROTOCOL);
+    let protocol = environment.take(PROTOCOL, &PROTOCOLS).or((!is_named).then_some(Spoken::SageMaker));
+    let (model, output) = (environment.take(V2_MODEL, &MODEL_PATH), environment.take(V2_OUTPUT, &TENSOR_NAME));
+    match protocol? {
+        Spoken::V2 if !environment.has(V2_MODEL) => {
+            environment.refuse(V2_MODEL, "Member must not be null when EXPLAIND_PROTOCOL is v2");
+            None
+        }
+        Spoken::V2 => Some(Protocol::OpenInference { model: model?, output }),
+        other => {
+            for name in [V2_MODEL, V2_OUTPUT].into_iter().filter(|name| environment.has(name)).collect::<Vec<_>>()
+            {
+                environment.refuse(name, "Member must be null, unless EXPLAIND_PROTOCOL is v2");
+            }
+            Some(if other == Spoken::MlFlow { Protocol::MlFlow } else { Protocol::SageMaker })
+        }
     }
 }
 

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::batches::{Batch, Source};
-use super::batching::Batching;
+use super::batching::{BatchLimits, Batching};
 use super::client::ContainerError;
-use super::protocol::RowShape;
+use super::protocol::{Dialect, RowShape};
 use super::tally::Outputs;
 use crate::model::{Forward, Message, ModelError, Reply};
 use crate::offload::offload_large;
@@ -22,7 +22,9 @@ pub(super) struct Asking {
     pub(super) transport: Arc<dyn Forward>,
     /// The client's, whose payload is replaced.
     pub(super) message: Message,
+    pub(super) dialect: Arc<Dialect>,
     pub(super) shape: Arc<RowShape>,
+    pub(super) n_columns: usize,
     pub(super) layout: Arc<AnswerLayout>,
     pub(super) outputs: Outputs,
     pub(super) batching: Arc<Batching>,
@@ -71,14 +73,21 @@ impl Asking {
         Ok(Answered { sources: batch.sources, scores })
     }
 
-    async fn one_by_one(&self, rows: &Rows<'_>, part: Range<usize>) -> Result<Vec<f64>, ModelError> {
+    /// What rows may take of a request.
+    pub(super) fn limits(&self, request: BatchLimits) -> BatchLimits {
+        let (before, after) = self.dialect.envelope(request.rows_max, self.n_columns);
+        BatchLimits { bytes_max: request.bytes_max.saturating_sub(before.len() + after.len()), ..request }
+    }
+
+    async fn one_by_one(self: &Arc<Self>, rows: &Rows<'_>, part: Range<usize>) -> Result<Vec<f64>, ModelError> {
         let answers = stream::iter(part).map(|row_idx| self.send(rows, row_idx..row_idx + 1));
         answers.buffered(self.in_flight_max).try_concat().await
     }
 
-    async fn send(&self, rows: &Rows<'_>, part: Range<usize>) -> Result<Vec<f64>, ModelError> {
+    async fn send(self: &Arc<Self>, rows: &Rows<'_>, part: Range<usize>) -> Result<Vec<f64>, ModelError> {
         let n_rows = part.len();
-        let message = Message { payload: rows.of(part, &self.shape), ..self.message.clone() };
+        let payload = self.dialect.enclose(rows.of(part, &self.shape), n_rows, self.n_columns);
+        let message = self.dialect.request(&self.message, payload);
         let reply = self.transport.forward(message).await?;
         self.batching.answered(n_rows, reply.took);
         let scores = self.read(reply, n_rows).await?;
@@ -86,9 +95,13 @@ impl Asking {
         Ok(scores.scores.into_raw_vec_and_offset().0)
     }
 
-    async fn read(&self, reply: Reply, n_rows: usize) -> Result<Scores, ModelError> {
-        let layout = Arc::clone(&self.layout);
-        offload_large(reply.body.len(), move |_| Ok(read(&layout, reply, n_rows)?.scores)).await
+    async fn read(self: &Arc<Self>, reply: Reply, n_rows: usize) -> Result<Scores, ModelError> {
+        let asking = Arc::clone(self);
+        offload_large(reply.body.len(), move |_| {
+            let reply = asking.dialect.reply(reply, n_rows, &asking.message)?;
+            Ok(read(&asking.layout, reply, n_rows)?.scores)
+        })
+        .await
     }
 }
 

@@ -24,11 +24,30 @@ pub(super) fn cleaned(body: &str, authority: &str) -> String {
 /// The part of a body that is meant for people.
 fn told(body: &str) -> String {
     let Ok(Value::Object(error)) = serde_json::from_str(body) else { return without_traceback(body).to_owned() };
+    if let Some(Value::Array(faults)) = error.get("detail") {
+        return faults.iter().map(fault).collect::<Vec<String>>().join("; ");
+    }
     let text = TEXT_MEMBERS.iter().find_map(|member| error.get(*member)?.as_str());
     let Some(text) = text else { return body.to_owned() };
     let exception = error.get("stack_trace").and_then(Value::as_str).and_then(|trace| trace.trim().lines().last());
     let exception = exception.map(|line| format!(" {line}")).unwrap_or_default();
-    without_traceback(text).to_owned() + &exception
+    without_traceback(innermost(text)).to_owned() + &exception
+}
+
+/// Of a request that does not fit, FastAPI lists the places, and with each what stands there.
+fn fault(fault: &Value) -> String {
+    let parts = fault["loc"].as_array().into_iter().flatten();
+    let place: Vec<String> =
+        parts.map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect();
+    format!("{}: {}", place.join("."), fault["msg"].as_str().unwrap_or_default())
+}
+
+/// Of errors that are told inside each other, as MLflow does, the last one says what to mend; the first one begins with
+/// the records.
+fn innermost(text: &str) -> &str {
+    ["\nError: ", " Error: "]
+        .iter()
+        .fold(text, |text, separator| text.rsplit_once(separator).map_or(text, |(_, inner)| inner))
 }
 
 /// Model servers write the exception, then the calls; some write the calls alone, which end with the exception.
@@ -87,6 +106,16 @@ mod tests {
             (r#"{"error":"no such input"}"#, "no such input"),
             (r#"{"detail":"Method Not Allowed"}"#, "Method Not Allowed"),
             (r#"{"other":1}"#, r#"{"other":1}"#),
+            (
+                r#"{"detail":[{"loc":["body","inputs",0,"shape"],"msg":"Field required","input":{"data":[7]}},{}]}"#,
+                "body.inputs.0.shape: Field required; : ",
+            ),
+            (
+                "{\"message\":\"Failed to predict data '[[1]]'. \\nError: Failed to enforce schema of '[[1]]'. Error: Model \
+                 is missing inputs ['a'].\"}",
+                "Model is missing inputs ['a'].",
+            ),
+            ("{\"message\":\"x\\nValueError: no\"}", "x ValueError: no"),
             (
                 "{\"message\":\"An error.\",\"stack_trace\":\"Traceback ...\\n  File x\\nValueError: no\\n\"}",
                 "An error. ValueError: no",

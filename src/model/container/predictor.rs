@@ -13,7 +13,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::asking::{Answered, Asking, Read, read};
 use super::batches::{Batch, Batches, Known};
 use super::batching::Batching;
-use super::protocol::{Protocol, RowShape};
+use super::interpreter::Interpreter;
+use super::protocol::{Dialect, Protocol, RowShape};
 use super::rows::Cells;
 use super::running::{Container, SingleModel};
 use super::tally::{Outputs, Tally};
@@ -21,7 +22,7 @@ use crate::model::{
     Answer, Call, Forward, Game, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values,
 };
 use crate::offload::{offload, offload_large};
-use crate::records::{AnswerLayout, Format, Table, Template};
+use crate::records::{AnswerLayout, Spelling, Table, Template};
 use crate::shap::{Clipped, Link, score_logit};
 
 /// What an endpoint says about its container.
@@ -32,6 +33,8 @@ pub struct ContainerSettings {
     pub layout: AnswerLayout,
     /// How a record in JSON Lines is written.
     pub template: Option<Template>,
+    /// Names of the features.
+    pub columns: Option<Vec<String>>,
     pub max_record_count: Option<usize>,
     pub max_payload_bytes: usize,
 }
@@ -42,17 +45,17 @@ pub struct ContainerModel(Arc<Inner>);
 struct Inner {
     container: Arc<Container>,
     transport: Arc<dyn Forward>,
-    protocol: Protocol,
+    interpreter: Interpreter,
     layout: Arc<AnswerLayout>,
     n_features: usize,
-    /// The baseline in CSV and in JSON.
-    baselines: [Baseline; 2],
+    /// The baseline in every spelling that the model may need.
+    baselines: Vec<(Spelling, Baseline)>,
     link: Link,
     template: Option<Template>,
     batching: Arc<Batching>,
 }
 
-/// Baseline rows as they are sent in one format.
+/// Baseline rows as they are sent in one spelling.
 struct Baseline {
     rows: Arc<[Cells]>,
     /// Whether a column differs among the rows.
@@ -60,8 +63,8 @@ struct Baseline {
 }
 
 impl Baseline {
-    fn new(table: &Table, format: Format) -> Self {
-        let rows: Arc<[Cells]> = Cells::of_records(table, format).into();
+    fn new(table: &Table, cells: Spelling) -> Self {
+        let rows: Arc<[Cells]> = Cells::of_records(table, cells).into();
         let varies = |column_idx| rows.iter().any(|row| row.get(column_idx) != rows[0].get(column_idx));
         Self { varies: (0..table.n_columns()).map(varies).collect(), rows }
     }
@@ -79,16 +82,17 @@ impl Baseline {
 impl ContainerModel {
     /// The baseline has at least one row.
     pub fn new(container: Arc<Container>, settings: ContainerSettings) -> Self {
-        let ContainerSettings { protocol, baseline, link, layout, template, .. } = settings;
+        let ContainerSettings { protocol, baseline, link, layout, template, columns, .. } = settings;
         let memory = Duration::from_secs(container.config().container_memory_s);
         let transport = SingleModel::new(Arc::clone(&container), &protocol);
+        let baselines = protocol.spellings().iter().map(|&cells| (cells, Baseline::new(&baseline, cells)));
         Self(Arc::new(Inner {
-            container,
+            container: Arc::clone(&container),
             transport: Arc::new(transport),
-            protocol,
             layout: Arc::new(layout),
             n_features: baseline.n_columns(),
-            baselines: [Format::Csv, Format::JsonLines].map(|format| Baseline::new(&baseline, format)),
+            baselines: baselines.collect(),
+            interpreter: Interpreter::new(container, protocol).with_features(columns, baseline),
             link,
             template,
             batching: Arc::new(Batching::new(settings.max_record_count, settings.max_payload_bytes, memory)),
@@ -97,18 +101,22 @@ impl ContainerModel {
 }
 
 impl Model for ContainerModel {
-    fn predictor<'a>(&'a self, _: &'a Message) -> Answer<'a, Arc<dyn Predictor>> {
+    fn predictor<'a>(&'a self, message: &'a Message) -> Answer<'a, Arc<dyn Predictor>> {
         let (model, transport) = (Arc::clone(&self.0), Arc::clone(&self.0.transport));
-        let predictor: Arc<dyn Predictor> =
-            Arc::new(ContainerPredictor { model, transport, asked: Mutex::default() });
-        std::future::ready(Ok(predictor)).boxed()
+        let predictor = async {
+            let dialect = model.interpreter.dialect(message.deadline).await?;
+            let predictor: Arc<dyn Predictor> =
+                Arc::new(ContainerPredictor { model, transport, dialect, asked: Mutex::default() });
+            Ok(predictor)
+        };
+        predictor.boxed()
     }
 }
 
 impl Inner {
-    fn baseline(&self, format: Format) -> &Baseline {
-        let [csv, json] = &self.baselines;
-        if format == Format::Csv { csv } else { json }
+    fn baseline(&self, cells: Spelling) -> &Baseline {
+        let own = self.baselines.iter().find(|(spelling, _)| *spelling == cells);
+        &own.expect("the protocol names all its spellings. This is a bug.").1
     }
 
     /// Values from mean scores; those of nobody come first, unless they are known.
@@ -135,6 +143,7 @@ impl Inner {
 struct ContainerPredictor {
     model: Arc<Inner>,
     transport: Arc<dyn Forward>,
+    dialect: Arc<Dialect>,
     asked: Mutex<Option<Asked>>,
 }
 
@@ -154,21 +163,32 @@ impl Asked {
 }
 
 impl ContainerPredictor {
-    async fn predictions(&self, call: &Call) -> Result<Predictions, ModelError> {
+    async fn predictions(&self, call: &Arc<Call>) -> Result<Predictions, ModelError> {
         let (n_columns, expected) = (call.records.n_columns(), self.model.n_features);
         if n_columns != expected {
             return Err(ModelError::Width { record: 1, n_columns, expected });
         }
-        let reply = self.transport.forward(call.message.clone()).await?;
+        let reply = self.transport.forward(self.records(call).await?).await?;
         let custom_attributes = reply.custom_attributes.clone();
-        let (model, n_records) = (Arc::clone(&self.model), call.records.n_records());
+        let (model, dialect, call) = (Arc::clone(&self.model), Arc::clone(&self.dialect), Arc::clone(call));
         offload_large(reply.body.len(), move |_| {
+            let n_records = call.records.n_records();
+            let reply = dialect.reply(reply, n_records, &call.message)?;
             let Read { text, content_type, format, scores } = read(&model.layout, reply, n_records)?;
             let (values, clipped) = model.linked(scores.scores);
             let labels = scores.labels;
             Ok(Predictions { text, content_type, format, values, labels, custom_attributes, clipped })
         })
         .await
+    }
+
+    /// The client's own records for the model.
+    async fn records(&self, call: &Arc<Call>) -> Result<Message, ModelError> {
+        if *self.dialect == Dialect::SageMaker {
+            return Ok(call.message.clone());
+        }
+        let (dialect, call) = (Arc::clone(&self.dialect), Arc::clone(call));
+        offload_large(call.message.payload.len(), move |_| dialect.records(&call.message, &call.records)).await
     }
 
     async fn values_of_games(
@@ -178,7 +198,7 @@ impl ContainerPredictor {
         predictions: &Predictions,
     ) -> Result<Values, ModelError> {
         let format = call.records.format();
-        let shape = self.model.protocol.shape(format, self.model.template.as_ref())?;
+        let shape = self.dialect.shape(format, self.model.template.as_ref())?;
         let baseline = Arc::clone(&self.model.baseline(shape.cells).rows);
         let outputs = Outputs::of(predictions);
         let asked = locked(&self.asked).take();
@@ -205,7 +225,7 @@ impl ContainerPredictor {
         tally: &mut Tally,
     ) -> Result<(Known, Array2<f64>), ModelError> {
         let batches = Arc::new(Mutex::new(batches));
-        let plan = || plan(Arc::clone(&self.model), Arc::clone(&batches));
+        let plan = || plan(Arc::clone(&self.model), Arc::clone(asking), Arc::clone(&batches));
         let planned = stream::try_unfold((), |()| plan());
         let answers = planned.map_ok(|(batch, body)| Arc::clone(asking).ask(batch).inspect(|_| drop(body)));
         let mut answers = pin!(answers.try_buffered(asking.in_flight_max));
@@ -220,7 +240,9 @@ impl ContainerPredictor {
         Arc::new(Asking {
             transport: Arc::clone(&self.transport),
             message: call.message.clone(),
+            dialect: Arc::clone(&self.dialect),
             shape: Arc::new(shape),
+            n_columns: call.records.n_columns(),
             layout: Arc::clone(&self.model.layout),
             outputs,
             batching: Arc::clone(&self.model.batching),
@@ -232,12 +254,16 @@ impl ContainerPredictor {
 /// A batch, and its leave to be in memory.
 type Planned = (Batch, OwnedSemaphorePermit);
 
-async fn plan(model: Arc<Inner>, batches: Arc<Mutex<Batches>>) -> Result<Option<(Planned, ())>, ModelError> {
+async fn plan(
+    model: Arc<Inner>,
+    asking: Arc<Asking>,
+    batches: Arc<Mutex<Batches>>,
+) -> Result<Option<(Planned, ())>, ModelError> {
     if locked(&batches).is_over() {
         return Ok(None);
     }
     let body = model.container.body().await;
-    let limits = model.batching.limits();
+    let limits = asking.limits(model.batching.limits());
     let batch = offload(move |_| locked(&batches).next(limits)).await?;
     Ok(batch.map(|batch| ((batch, body), ())))
 }
@@ -248,8 +274,8 @@ impl Predictor for ContainerPredictor {
     }
 
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError> {
-        let format = call.records.format();
-        Ok(self.model.baseline(format).differing(&Cells::of_record(&call.records, record_idx, format)))
+        let cells = self.dialect.cells(call.records.format());
+        Ok(self.model.baseline(cells).differing(&Cells::of_record(&call.records, record_idx, cells)))
     }
 
     fn values<'a>(

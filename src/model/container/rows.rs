@@ -2,7 +2,7 @@
 //! bytes are copied, nothing is read or printed. Knows no requests.
 
 use super::protocol::RowShape;
-use crate::records::{Format, Table};
+use crate::records::{Spelling, Table};
 
 /// So many bytes are copied at once, wanted or not; cells are rarely longer.
 const COPIED_BYTES: usize = 16;
@@ -17,18 +17,18 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    pub(super) fn of_record(table: &Table, record_idx: usize, format: Format) -> Self {
+    pub(super) fn of_record(table: &Table, record_idx: usize, cells: Spelling) -> Self {
         let n_columns = table.n_columns();
         let (mut bytes, mut starts) = (Vec::new(), Vec::with_capacity(n_columns + 1));
         for column_idx in 0..n_columns {
             starts.push(start(&bytes));
-            table.cell(record_idx, column_idx).write(format, &mut bytes);
+            table.cell(record_idx, column_idx).spell(cells, &mut bytes);
             if column_idx + 1 < n_columns {
                 bytes.push(b',');
             }
         }
         // An empty line would be no record.
-        if format == Format::Csv && bytes.is_empty() {
+        if cells == Spelling::Csv && bytes.is_empty() {
             bytes.extend_from_slice(b"\"\"");
         }
         starts.push(start(&bytes));
@@ -36,8 +36,8 @@ impl Cells {
         Self { bytes, starts }
     }
 
-    pub(super) fn of_records(table: &Table, format: Format) -> Vec<Self> {
-        (0..table.n_records()).map(|record_idx| Self::of_record(table, record_idx, format)).collect()
+    pub(super) fn of_records(table: &Table, cells: Spelling) -> Vec<Self> {
+        (0..table.n_records()).map(|record_idx| Self::of_record(table, record_idx, cells)).collect()
     }
 
     /// With the comma, if one follows.
@@ -187,6 +187,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::records::Format;
 
     fn table(rows: &[Vec<String>]) -> Table {
         let text = rows.iter().map(|row| row.join(",")).collect::<Vec<_>>().join("\n");
@@ -194,7 +195,7 @@ mod tests {
     }
 
     fn shape(before: &str, after: &str, between_rows: &'static [u8]) -> RowShape {
-        RowShape { cells: Format::Csv, before_row: before.into(), after_row: after.into(), between_rows }
+        RowShape { cells: Spelling::Csv, before_row: before.into(), after_row: after.into(), between_rows }
     }
 
     proptest! {
@@ -209,7 +210,7 @@ mod tests {
                 cells.iter().map(|(own, other, plays)| if *plays { other } else { own }.clone()).collect();
             let players: Vec<u32> = (0..cells.len()).filter(|&idx| cells[idx].2).map(|idx| idx as u32).collect();
             let table = table(&[record.clone(), absent.clone()]);
-            let (own, other) = (Cells::of_record(&table, 0, Format::Csv), Cells::of_record(&table, 1, Format::Csv));
+            let (own, other) = (Cells::of_record(&table, 0, Spelling::Csv), Cells::of_record(&table, 1, Spelling::Csv));
             let (shape, columns) = (shape("<", ">", b"|"), Columns::of(&players));
             let mut buffer = RowBuffer::default();
             let mut expected = Vec::new();
@@ -233,7 +234,7 @@ mod tests {
     #[test]
     fn a_row_that_is_not_kept_is_written_over() {
         let table = table(&[vec!["aaaa".to_owned()], vec!["b".to_owned()]]);
-        let (a, b) = (Cells::of_record(&table, 0, Format::Csv), Cells::of_record(&table, 1, Format::Csv));
+        let (a, b) = (Cells::of_record(&table, 0, Spelling::Csv), Cells::of_record(&table, 1, Spelling::Csv));
         let (shape, nobody) = (shape("", "", b"\n"), Columns::of(&[]));
         let presence = Presence::NOBODY;
         let mut buffer = RowBuffer::default();
@@ -249,8 +250,8 @@ mod tests {
     #[test]
     fn a_lone_empty_cell_is_no_empty_line() {
         let table = Table::read(b"\"\"\nx", Format::Csv, None, 2).expect("is a table");
-        assert_eq!(Cells::of_record(&table, 0, Format::Csv).get(0), b"\"\"");
+        assert_eq!(Cells::of_record(&table, 0, Spelling::Csv).get(0), b"\"\"");
         let table = Table::read(b"[null]", Format::JsonLines, None, 2).expect("is a table");
-        assert_eq!(Cells::of_record(&table, 0, Format::Csv).get(0), b"\"\"");
+        assert_eq!(Cells::of_record(&table, 0, Spelling::Csv).get(0), b"\"\"");
     }
 }

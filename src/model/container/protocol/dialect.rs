@@ -27,24 +27,32 @@ pub struct RowShape {
 }
 
 impl Dialect {
+    /// How cells of the client's records are spelled for the model.
+    pub(crate) fn cells(&self, format: Format) -> Spelling {
+        match self {
+            Self::SageMaker => format.into(),
+            Self::OpenInference { input, .. } if input.is_text() => Spelling::JsonText,
+            Self::MlFlow { .. } | Self::OpenInference { .. } => Spelling::Json,
+        }
+    }
+
     /// `format` is that of the client's records, `template` how the endpoint writes one in JSON Lines.
     pub fn shape(&self, format: Format, template: Option<&Template>) -> Result<RowShape, ModelError> {
-        let shape = |cells, before: &str, after: &str, between_rows| RowShape {
-            cells,
+        let shape = |before: &str, after: &str, between_rows| RowShape {
+            cells: self.cells(format),
             before_row: before.as_bytes().to_vec(),
             after_row: after.as_bytes().to_vec(),
             between_rows,
         };
         Ok(match (self, format, template) {
-            (Self::SageMaker, Format::Csv, _) => shape(Spelling::Csv, "", "", b"\n"),
+            (Self::SageMaker, Format::Csv, _) => shape("", "", b"\n"),
             (Self::SageMaker, Format::JsonLines, Some(template)) => {
                 let (before, after) = (format!("{}[", template.before()), format!("]{}", template.after()));
-                shape(Spelling::Json, &before, &after, b"\n")
+                shape(&before, &after, b"\n")
             }
             (Self::SageMaker, Format::JsonLines, None) => return Err(ModelError::NoTemplate),
-            (Self::MlFlow { .. }, ..) => shape(Spelling::Json, "[", "]", b","),
-            (Self::OpenInference { input, .. }, ..) if input.is_text() => shape(Spelling::JsonText, "", "", b","),
-            (Self::OpenInference { .. }, ..) => shape(Spelling::Json, "", "", b","),
+            (Self::MlFlow { .. }, ..) => shape("[", "]", b","),
+            (Self::OpenInference { .. }, ..) => shape("", "", b","),
         })
     }
 
@@ -63,11 +71,11 @@ impl Dialect {
         }
     }
 
-    /// Whether the model gets the records as they are; to be asked of baselines, too.
-    pub(crate) fn check(&self, records: &Table) -> Result<(), ProtocolError> {
+    /// Whether the model gets the rows as they are. `row` is what an error calls one of them.
+    pub(crate) fn check(&self, rows: &Table, row: &'static str) -> Result<(), ProtocolError> {
         match self {
             Self::SageMaker | Self::MlFlow { .. } => Ok(()),
-            Self::OpenInference { input, .. } => input.check(records),
+            Self::OpenInference { input, .. } => input.check(rows, row),
         }
     }
 
@@ -76,7 +84,8 @@ impl Dialect {
         if *self == Self::SageMaker {
             return Ok(message.clone());
         }
-        self.check(records)?;
+        message.accepted()?;
+        self.check(records, "record")?;
         let shape = self.shape(records.format(), None)?;
         let (mut payload, after) = self.envelope(records.n_records(), records.n_columns());
         for (record_idx, row) in records.rows().enumerate() {
@@ -92,6 +101,15 @@ impl Dialect {
         Ok(self.request(message, payload.into()))
     }
 
+    /// Rows that stand one behind the other → the payload of a request.
+    pub(crate) fn enclose(&self, rows: Bytes, n_rows: usize, n_columns: usize) -> Bytes {
+        if *self == Self::SageMaker {
+            return rows;
+        }
+        let (before, after) = self.envelope(n_rows, n_columns);
+        [&before[..], &rows, &after].concat().into()
+    }
+
     /// A payload in this dialect in place of the client's.
     pub(crate) fn request(&self, message: &Message, payload: Bytes) -> Message {
         let message = Message { payload, ..message.clone() };
@@ -103,23 +121,29 @@ impl Dialect {
         }
     }
 
-    /// What a SageMaker container would have answered to a client that accepts this format: a line for each record.
-    pub fn reply(&self, reply: Reply, n_records: usize, accept: Format) -> Result<Reply, ModelError> {
+    /// What a SageMaker container would have answered to the client's message: a line for each record, in the format
+    /// that the client accepts.
+    pub fn reply(&self, reply: Reply, n_records: usize, message: &Message) -> Result<Reply, ModelError> {
         let answer = || std::str::from_utf8(&reply.body).map_err(|_| ModelError::AnswerText);
-        let lines = match self {
+        let accept = message.accepted();
+        let (lines, format) = match self {
             Self::SageMaker => return Ok(reply),
-            Self::MlFlow { .. } => mlflow::lines(answer()?, n_records, accept)?,
+            Self::MlFlow { .. } => {
+                let format = accept?;
+                (mlflow::lines(answer()?, n_records, format)?, format)
+            }
             Self::OpenInference { output, .. } => {
-                open_inference::lines(answer()?, output.as_deref(), n_records, accept)?
+                let format = accept?;
+                (open_inference::lines(answer()?, output.as_deref(), n_records, format)?, format)
             }
         };
-        Ok(Reply { body: lines.into(), content_type: Some(accept.mime().to_owned()), ..reply })
+        Ok(Reply { body: lines.into(), content_type: Some(format.mime().to_owned()), ..reply })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use super::super::{Protocol, input_of};
     use super::*;
@@ -132,6 +156,16 @@ mod tests {
     fn message() -> Message {
         let message = Message::new("as it came", "text/csv; header=absent", Instant::now());
         Message { accept: Some("text/csv".to_owned()), custom_attributes: Some("a=b".to_owned()), ..message }
+    }
+
+    fn reply(body: &'static str, content_type: &str) -> Reply {
+        let custom_attributes = Some("c=d".to_owned());
+        Reply {
+            body: body.into(),
+            content_type: Some(content_type.to_owned()),
+            custom_attributes,
+            took: Duration::ZERO,
+        }
     }
 
     fn sent(dialect: &Dialect, payload: &str, format: Format) -> Message {
@@ -173,8 +207,8 @@ mod tests {
         let sent = sent(&Dialect::SageMaker, "1,2", Format::Csv);
         assert_eq!(sent.payload, "as it came");
         assert_eq!(sent.content_type, "text/csv; header=absent");
-        let reply = Reply { body: "x".into(), content_type: Some("a/b".to_owned()), custom_attributes: None };
-        let reply = Dialect::SageMaker.reply(reply, 7, Format::Csv).expect("is not read");
+        let message = Message { accept: Some("image/png".to_owned()), ..message() };
+        let reply = Dialect::SageMaker.reply(reply("x", "a/b"), 7, &message).expect("is not read");
         assert_eq!((&reply.body[..], reply.content_type.as_deref()), (&b"x"[..], Some("a/b")));
     }
 
@@ -208,23 +242,23 @@ mod tests {
             (tensors("FP64"), "{\"outputs\":[{\"name\":\"p\",\"shape\":[1,1],\"data\":[0.50]}]}"),
         ];
         for (dialect, body) in answers {
-            let reply = |accept, body: &'static [u8]| {
-                let reply = Reply {
-                    body: body.into(),
-                    content_type: Some(JSON.to_owned()),
-                    custom_attributes: Some("c=d".to_owned()),
-                };
-                dialect.reply(reply, 1, accept)
-            };
-            for (accept, text) in [(Format::Csv, "0.50"), (Format::JsonLines, "{\"score\":0.50}")] {
-                let reply = reply(accept, body.as_bytes()).expect("is read");
+            for (accept, format, text) in [
+                (None, Format::Csv, "0.50"),
+                (Some("text/csv; q=1"), Format::Csv, "0.50"),
+                (Some("image/png, application/jsonlines"), Format::JsonLines, "{\"score\":0.50}"),
+            ] {
+                let message = Message { accept: accept.map(str::to_owned), ..message() };
+                let reply = dialect.reply(reply(body, JSON), 1, &message).expect("is read");
                 assert_eq!(
                     (&reply.body[..], reply.content_type.as_deref()),
-                    (text.as_bytes(), Some(accept.mime()))
+                    (text.as_bytes(), Some(format.mime()))
                 );
                 assert_eq!(reply.custom_attributes.as_deref(), Some("c=d"));
             }
-            assert!(matches!(reply(Format::Csv, b"\"\xff\""), Err(ModelError::AnswerText)));
+            let not_accepted = Message { accept: Some("image/png".to_owned()), ..message() };
+            assert!(matches!(dialect.reply(reply(body, JSON), 1, &not_accepted), Err(ModelError::Accept(_))));
+            let not_utf8 = Reply { body: (&b"\"\xff\""[..]).into(), ..reply("", JSON) };
+            assert!(matches!(dialect.reply(not_utf8, 1, &message()), Err(ModelError::AnswerText)));
         }
     }
 

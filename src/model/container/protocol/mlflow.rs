@@ -1,6 +1,6 @@
 //! MLflow's scoring server: records as a split DataFrame, which keeps a type for each column; answers under `predictions`.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::lines::Lines;
 use super::{ProtocolError, list};
@@ -20,17 +20,6 @@ pub(super) fn lines(answer: &str, n_records: usize, format: Format) -> Result<St
     let mut lines = Lines::new(format, n_records);
     list(answer, "predictions")?.try_for_each(|prediction| lines.push(prediction))?;
     Ok(lines.finish()?)
-}
-
-/// The last of errors that are told inside each other says what to mend; so does the last line of a stack trace.
-pub(super) fn complaint(body: &Value) -> String {
-    let text = |member: &str| body[member].as_str();
-    let message = text("message").or(text("detail")).unwrap_or_default();
-    let innermost = ["\nError: ", " Error: "]
-        .iter()
-        .fold(message, |message, separator| message.rsplit_once(separator).map_or(message, |(_, inner)| inner));
-    let last_line = text("stack_trace").and_then(|trace| trace.trim_end().lines().last());
-    [Some(innermost), last_line].into_iter().flatten().collect::<Vec<&str>>().join(" ")
 }
 
 #[cfg(test)]

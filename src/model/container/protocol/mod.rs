@@ -9,7 +9,7 @@ mod open_inference;
 pub use dialect::{Dialect, RowShape};
 pub use open_inference::{TensorInput, input_of};
 
-use crate::records::{Parts, Spelled, shorten};
+use crate::records::{Parts, Spelled, Spelling, shorten};
 
 /// What a server of models understands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,8 +42,8 @@ pub enum ProtocolError {
     Inputs { got: usize, names: String },
     #[error("the input {name:?} of the model takes {datatype}; supported: {supported}")]
     Datatype { name: String, datatype: String, supported: String },
-    #[error("record {record}, column {column}: the model takes {datatype}, and would cut {text:?} to an integer")]
-    NotAnInteger { record: usize, column: usize, datatype: String, text: String },
+    #[error("{row} {number}, column {column}: the model takes {datatype}, and would cut {text:?} to an integer")]
+    NotAnInteger { row: &'static str, number: usize, column: usize, datatype: String, text: String },
     #[error("the model answers with the outputs {names}: EXPLAIND_V2_OUTPUT must say which one holds the scores")]
     Outputs { names: String },
     #[error("the model's answer has no output {output:?} but {names}")]
@@ -65,7 +65,7 @@ impl Protocol {
     }
 
     /// A `GET` of this path succeeds as soon as the model can be asked.
-    pub(crate) fn ready_path(&self) -> String {
+    pub fn ready_path(&self) -> String {
         match self {
             Self::SageMaker | Self::MlFlow => "/ping".to_owned(),
             Self::OpenInference { model, .. } => format!("/v2/models/{model}/ready"),
@@ -88,6 +88,15 @@ impl Protocol {
         }
     }
 
+    /// Every spelling that cells may get.
+    pub(super) fn spellings(&self) -> &'static [Spelling] {
+        match self {
+            Self::SageMaker => &[Spelling::Csv, Spelling::Json],
+            Self::MlFlow => &[Spelling::Json],
+            Self::OpenInference { .. } => &[Spelling::Json, Spelling::JsonText],
+        }
+    }
+
     /// `columns` are the names of the features, `metadata` what stands at `metadata_path`.
     pub(crate) fn dialect(&self, columns: Option<&[String]>, metadata: &[u8]) -> Result<Dialect, ProtocolError> {
         Ok(match self {
@@ -102,21 +111,6 @@ impl Protocol {
     /// Where scores stand in a line of JSON, where it is ours to say.
     pub(crate) fn score_attribute(&self) -> Option<&'static str> {
         (*self != Self::SageMaker).then_some("score")
-    }
-
-    /// What is meant for people in the body of a refusal: no stack traces, which name files of the server.
-    pub(crate) fn complaint(&self, body: &str) -> String {
-        let complaint = match self {
-            Self::SageMaker => None,
-            Self::MlFlow => Some(mlflow::complaint as fn(&serde_json::Value) -> String),
-            Self::OpenInference { .. } => Some(open_inference::complaint as fn(&serde_json::Value) -> String),
-        };
-        match (complaint, serde_json::from_str(body)) {
-            (Some(complaint), Ok(body)) => complaint(&body),
-            // The beginning of a body that was too long.
-            (Some(_), Err(_)) if body.trim_start().starts_with('{') => String::new(),
-            _ => body.to_owned(),
-        }
     }
 }
 
@@ -158,42 +152,6 @@ mod tests {
         }
         let base = "/v2/models/iris/versions/3";
         assert_eq!(paths(&iris()), expected(&format!("{base}/ready"), &format!("{base}/infer"), base));
-    }
-
-    #[test]
-    fn refusals_are_told_without_stack_traces() {
-        let (mlflow, v2) = (Protocol::MlFlow, iris());
-        for (protocol, body, expected) in [
-            (&Protocol::SageMaker, "{\"error\":\"no\"}", "{\"error\":\"no\"}"),
-            (&mlflow, "This predictor only supports JSON.", "This predictor only supports JSON."),
-            (&mlflow, "{\"message\":\"cut he", ""),
-            (&mlflow, "{\"other\":1}", ""),
-            (&mlflow, "{\"detail\":\"Method Not Allowed\"}", "Method Not Allowed"),
-            (&mlflow, "{\"error_code\":\"BAD_REQUEST\",\"message\":\"No.\"}", "No."),
-            (
-                &mlflow,
-                "{\"message\":\"Failed to predict data '[[1]]'. \\nError: Failed to enforce schema. Error: Model is \
-                 missing inputs ['a'].\"}",
-                "Model is missing inputs ['a'].",
-            ),
-            (
-                &mlflow,
-                "{\"message\":\"An error.\",\"stack_trace\":\"Traceback:\\n  File \\\"/srv/m.py\\\"\\nValueError: \
-                 could not convert string to float: 'x'\\n\"}",
-                "An error. ValueError: could not convert string to float: 'x'",
-            ),
-            (&v2, "{\"error\":\"Model nope not found\"}", "Model nope not found"),
-            (&v2, "Internal Server Error", "Internal Server Error"),
-            (
-                &v2,
-                "{\"detail\":[{\"loc\":[\"body\",\"inputs\",0,\"shape\"],\"msg\":\"Field required\",\"input\":{}}]}",
-                "body.inputs.0.shape: Field required",
-            ),
-            (&v2, "{\"detail\":\"Not Found\"}", "Not Found"),
-            (&v2, "[1]", ""),
-        ] {
-            assert_eq!(protocol.complaint(body), expected, "{body}");
-        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The Open Inference Protocol in JSON: all records as one tensor, the scores as one tensor. Data is sent flat, row by row.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::lines::Lines;
 use super::{ProtocolError, list, member, shown};
@@ -53,17 +53,17 @@ impl TensorInput {
     }
 
     /// Servers cut `3.7` to 3 for an input of integers, and tell nobody.
-    pub(super) fn check(&self, records: &Table) -> Result<(), ProtocolError> {
+    pub(super) fn check(&self, rows: &Table, row: &'static str) -> Result<(), ProtocolError> {
         if !INTEGERS.contains(&self.datatype.as_str()) {
             return Ok(());
         }
-        for (record_idx, row) in records.rows().enumerate() {
-            for (column_idx, cell) in row.enumerate() {
+        for (row_idx, cells) in rows.rows().enumerate() {
+            for (column_idx, cell) in cells.enumerate() {
                 let text = cell.text();
                 if text.trim().parse::<f64>().is_ok_and(|number| number.fract() != 0.0) {
-                    let (record, column, text) = (record_idx + 1, column_idx + 1, shorten(&text));
+                    let (number, column, text) = (row_idx + 1, column_idx + 1, shorten(&text));
                     let datatype = self.datatype.clone();
-                    return Err(ProtocolError::NotAnInteger { record, column, datatype, text });
+                    return Err(ProtocolError::NotAnInteger { row, number, column, datatype, text });
                 }
             }
         }
@@ -153,24 +153,10 @@ fn push_nested(lines: &mut Lines, data: Parts, n_scores: usize) -> Result<(), Mo
     Ok(())
 }
 
-/// `detail` holds what does not fit the protocol, and with it the records.
-pub(super) fn complaint(body: &Value) -> String {
-    let place = |fault: &Value| -> Vec<String> {
-        let parts = fault["loc"].as_array().into_iter().flatten();
-        parts.map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect()
-    };
-    let told =
-        |fault: &Value| format!("{}: {}", place(fault).join("."), fault["msg"].as_str().unwrap_or_default());
-    match (body["error"].as_str(), &body["detail"]) {
-        (Some(error), _) => error.to_owned(),
-        (None, Value::String(detail)) => detail.clone(),
-        (None, Value::Array(faults)) => faults.iter().map(told).collect::<Vec<String>>().join("; "),
-        _ => String::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use Format::{Csv, JsonLines};
 
@@ -236,7 +222,7 @@ mod tests {
     fn integers_that_are_none_are_refused() {
         let check = |datatype: &str, payload: &str, format| {
             let table = Table::read(payload.as_bytes(), format, None, 9).expect("reads");
-            input("x", datatype).check(&table).map_err(|error| error.to_string())
+            input("x", datatype).check(&table, "record").map_err(|error| error.to_string())
         };
         for payload in ["1, 2 ,-3.0\n1e3,,red", "1,2,3\n4,5,\"6\""] {
             assert_eq!(check("INT64", payload, Csv), Ok(()), "{payload}");
