@@ -14,6 +14,7 @@ mod limits;
 mod made_to_cost;
 mod pass_through;
 mod process;
+mod protocols;
 mod recorded;
 mod show;
 mod shutdown;
