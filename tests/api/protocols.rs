@@ -366,3 +366,15 @@ async fn a_content_template_has_no_place_in_these_protocols() {
         assert!(explaind::aws::definition::member(&error).ends_with("InferenceConfig.ContentTemplate"));
     }
 }
+
+#[tokio::test]
+async fn the_examples_of_the_page_open() {
+    let page = include_str!("../../docs/containers.md");
+    let examples: Vec<&str> =
+        page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        let definition = serde_json::from_str(example).expect("is JSON");
+        assert!(open(&definition, Path::new("")).await.is_ok(), "{example}");
+    }
+}

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use explaind::aws::fault::Faults;
 use explaind::aws::{definition, headers};
 use explaind::config::Kernel;
+use explaind::model::container::{Dialect, input_of};
+use explaind::model::{Message, ModelError, Reply};
 use explaind::records::{
-    AnswerLayout, Expression, Filter, FilterError, Format, Json, JsonError, Table, TableError, Template,
-    answer_records, parse_json,
+    AnswerError, AnswerLayout, Expression, Filter, FilterError, Format, Json, JsonError, Spelled, Table,
+    TableError, Template, answer_records, parse_json,
 };
 use serde_json::Value;
 
@@ -19,7 +21,7 @@ pub struct Target {
     pub takes: fn(&[u8]) -> bool,
 }
 
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "csv", takes: csv },
     Target { name: "json_lines", takes: json_lines },
     Target { name: "template", takes: template },
@@ -27,6 +29,7 @@ pub const TARGETS: [Target; 7] = [
     Target { name: "answer", takes: answer },
     Target { name: "expression", takes: expression },
     Target { name: "definition", takes: endpoint_definition },
+    Target { name: "protocol", takes: protocol },
 ];
 
 const RECORDS_MAX: usize = 64;
@@ -356,6 +359,75 @@ fn check_json(json: &Json) {
     let text = json.to_string();
     if let Err(error) = serde_json::from_str::<Value>(&text) {
         assert!(error.to_string().starts_with("recursion limit exceeded"), "{error}: {text}");
+    }
+}
+
+/// The first line says whose answer follows: a byte for the kind of server (`m`: MLflow, `v`: V2, else the metadata of a V2
+/// model), one for the accepted format, one for the number of records, then the output that is wanted, if any.
+fn protocol(data: &[u8]) -> bool {
+    let Some((line, answer)) = first_line(data) else { return false };
+    let mut chars = line.chars();
+    let (kind, format, digit) = (chars.next(), chars.next(), chars.next().and_then(|c| c.to_digit(10)));
+    let (format, n_records) =
+        (if format == Some('c') { Format::Csv } else { Format::JsonLines }, digit.unwrap_or(1).max(1) as usize);
+    let output = Some(chars.as_str().to_owned()).filter(|output| !output.is_empty());
+    let input = || input_of(b"{}").expect("servers may describe no input");
+    match kind {
+        Some('m') => check_dialect(&Dialect::MlFlow { columns: None }, answer, n_records, format),
+        Some('v') => check_dialect(&Dialect::OpenInference { input: input(), output }, answer, n_records, format),
+        _ => input_of(answer).map_err(|error| check_text(&error.to_string(), ERROR_BYTES_MAX)).is_ok(),
+    }
+}
+
+fn check_dialect(dialect: &Dialect, answer: &[u8], n_records: usize, format: Format) -> bool {
+    let accept = Some(format.mime().to_owned());
+    let message = Message { accept, ..Message::new("", "text/csv", Instant::now()) };
+    let body = answer.to_vec().into();
+    let reply = Reply { body, content_type: None, custom_attributes: None, took: Duration::ZERO };
+    match dialect.reply(reply, n_records, &message) {
+        Ok(reply) => {
+            assert_eq!(reply.content_type.as_deref(), Some(format.mime()));
+            let lines = std::str::from_utf8(&reply.body).expect("lines are UTF-8");
+            check_lines(lines, format, n_records);
+            check_spellings(lines, format, answer);
+            true
+        }
+        Err(error) => {
+            assert!(!matches!(error, ModelError::Accept(_) | ModelError::ContentType(_)));
+            check_text(&error.to_string(), ERROR_BYTES_MAX);
+            false
+        }
+    }
+}
+
+/// As many lines as records, none of them empty, and whoever reads the answer counts the same.
+fn check_lines(lines: &str, format: Format, n_records: usize) {
+    let is_quoted = |quotes: &mut bool, c: char| {
+        *quotes ^= c == '"' && format == Format::Csv;
+        Some((c, *quotes))
+    };
+    let breaks = lines.chars().scan(false, is_quoted).filter(|&(c, is_quoted)| c == '\n' && !is_quoted);
+    assert_eq!(breaks.count() + 1, n_records, "{lines:?}");
+    if format == Format::JsonLines {
+        let is_object = |line: &str| Spelled::read(line).is_ok_and(|line| line.kind() == "an object");
+        assert!(lines.lines().all(is_object), "{lines:?}");
+    }
+    match answer_records(lines, format, n_records) {
+        Ok(records) => assert_eq!(records.len(), n_records),
+        Err(AnswerError::Csv(TableError::Csv { .. }) | AnswerError::Json { .. }) => {}
+        Err(error) => panic!("{error} in {lines:?}"),
+    }
+}
+
+/// Numbers are copied; what an escape spells is another matter.
+fn check_spellings(lines: &str, format: Format, answer: &[u8]) {
+    let answer = std::str::from_utf8(answer).expect("was read");
+    if answer.contains('\\') || format == Format::JsonLines {
+        return;
+    }
+    let Ok(table) = Table::read(lines.as_bytes(), Format::Csv, None, RECORDS_MAX) else { return };
+    for cell in table.rows().flatten().map(|cell| cell.raw()).filter(|raw| !raw.starts_with('"')) {
+        assert!(answer.contains(cell), "{cell:?} is not in {answer:?}");
     }
 }
 
