@@ -21,6 +21,8 @@ const BATCH_SECONDS: &str = "explaind_batch_seconds";
 const FALLBACKS: &str = "explaind_device_fallbacks_total";
 const OPERATOR_BYTES: &str = "explaind_operator_bytes";
 const CONTAINER_REQUESTS: &str = "explaind_container_requests_total";
+const MODEL_LOADS: &str = "explaind_model_loads_total";
+const MODEL_UNLOADS: &str = "explaind_model_unloads_total";
 const PANICS: &str = "explaind_panics_total";
 const BUILD: &str = "explaind_build_info";
 
@@ -66,6 +68,8 @@ fn describe() {
     describe_counter!(FALLBACKS, "Batches answered on the CPU instead of the device, by reason");
     describe_gauge!(OPERATOR_BYTES, Unit::Bytes, "Operators kept for reuse");
     describe_counter!(CONTAINER_REQUESTS, "Requests to model containers, by outcome");
+    describe_counter!(MODEL_LOADS, "Loads of target models, by place (container, folder) and outcome");
+    describe_counter!(MODEL_UNLOADS, "Unloads of target models, by place and outcome");
     describe_counter!(PANICS, "Panics that were caught, of requests and of batches");
     describe_gauge!(BUILD, "Version of this server");
 }
@@ -109,6 +113,14 @@ pub fn set_operator_bytes(bytes: usize) {
 
 pub fn count_container_request(outcome: &'static str) {
     counter!(CONTAINER_REQUESTS, "outcome" => outcome).increment(1);
+}
+
+pub fn count_model_load(place: &'static str, outcome: &'static str) {
+    counter!(MODEL_LOADS, "place" => place, "outcome" => outcome).increment(1);
+}
+
+pub fn count_model_unload(place: &'static str, outcome: &'static str) {
+    counter!(MODEL_UNLOADS, "place" => place, "outcome" => outcome).increment(1);
 }
 
 pub fn count_panic() {

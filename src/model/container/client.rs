@@ -1,18 +1,19 @@
 //! One request to a container and its answer, under limits of time and size. Knows no records and no games.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName};
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::timeout;
+use serde_json::Value;
+use tokio::time::{timeout, timeout_at};
 
 use crate::fetch;
 use crate::model::{Answer, Forward, Message, Reply};
@@ -41,11 +42,13 @@ const MESSAGE_BYTES_MAX: usize = 64 << 10;
 const CUSTOM_ATTRIBUTES_CHARS_MAX: usize = 1024;
 
 const CUSTOM_ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
+const TARGET_MODEL: HeaderName = HeaderName::from_static("x-amzn-sagemaker-target-model");
 
 /// A running container.
 pub struct Container {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    invocations: String,
+    /// Without a slash at its end.
+    url: String,
 }
 
 /// No text of it names the container's address.
@@ -71,11 +74,17 @@ impl Container {
             .pool_idle_timeout(IDLE_WAIT)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .build(fetch::connector(CONNECT_WAIT));
-        Self { client, invocations: format!("{url}/invocations") }
+        Self { client, url: url.to_owned() }
     }
 
-    pub(super) async fn invoke(&self, message: Message) -> Result<Reply, ContainerError> {
-        let outcome = timeout(ANSWER_WAIT, self.post(message)).await.unwrap_or(Err(ContainerError::TimedOut));
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Sends what a client sent, or synthetic records, to a path of the container.
+    pub(super) async fn invoke(&self, path: &str, message: Message) -> Result<Reply, ContainerError> {
+        let sent = timeout(ANSWER_WAIT, self.send(self.invocation(path, message)));
+        let outcome = sent.await.unwrap_or(Err(ContainerError::TimedOut));
         telemetry::count_container_request(match &outcome {
             Ok(_) => "ok",
             Err(ContainerError::Refused { .. }) => "refused",
@@ -84,9 +93,26 @@ impl Container {
         outcome
     }
 
-    async fn post(&self, message: Message) -> Result<Reply, ContainerError> {
-        let response = match self.client.request(self.request(message.clone())).await {
-            Err(error) if is_closed(&error) => self.client.request(self.request(message)).await,
+    /// A request of the multi-model contract that is no invocation: load, list, unload.
+    pub(super) async fn manage(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        deadline: Instant,
+    ) -> Result<Reply, ContainerError> {
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let request = match body {
+            Some(body) => request.header(CONTENT_TYPE, "application/json").body(body.to_string().into()),
+            None => request.body(Full::default()),
+        };
+        let request = request.expect("the address and the path have been checked. This is a bug.");
+        timeout_at(deadline.into(), self.send(request)).await.unwrap_or(Err(ContainerError::TimedOut))
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Reply, ContainerError> {
+        let response = match self.client.request(request.clone()).await {
+            Err(error) if is_closed(&error) => self.client.request(request).await,
             outcome => outcome,
         };
         let response = response.map_err(|error| match error.is_connect() {
@@ -104,13 +130,17 @@ impl Container {
         Ok(Reply { body, content_type: text(CONTENT_TYPE), custom_attributes })
     }
 
-    fn request(&self, message: Message) -> Request<Full<Bytes>> {
-        let Message { payload, content_type, accept, custom_attributes, .. } = message;
+    fn invocation(&self, path: &str, message: Message) -> Request<Full<Bytes>> {
+        let Message { payload, content_type, accept, custom_attributes, target_model, .. } = message;
         let content_type = Some(content_type).filter(|content_type| !content_type.is_empty());
-        let mut request = Request::post(&self.invocations);
-        for (name, value) in
-            [(CONTENT_TYPE, content_type), (ACCEPT, accept), (CUSTOM_ATTRIBUTES, custom_attributes)]
-        {
+        let target_model = target_model.map(|name| name.to_string());
+        let mut request = Request::post(format!("{}{path}", self.url));
+        for (name, value) in [
+            (CONTENT_TYPE, content_type),
+            (ACCEPT, accept),
+            (CUSTOM_ATTRIBUTES, custom_attributes),
+            (TARGET_MODEL, target_model),
+        ] {
             if let Some(value) = value {
                 request = request.header(name, value);
             }
@@ -122,7 +152,7 @@ impl Container {
 
 impl Forward for Container {
     fn forward(&self, message: Message) -> Answer<'_, Reply> {
-        async { Ok(self.invoke(message).await?) }.boxed()
+        async { Ok(self.invoke("/invocations", message).await?) }.boxed()
     }
 }
 

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use ndarray::{Array2, ArrayView1, Axis};
 
-use super::client::Container;
+use super::models::Models;
 use super::rows::{self, BatchLimits, Cells, RowFormat};
 use crate::model::{
-    Answer, Call, Game, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Reply, Values,
+    Answer, Call, Forward, Game, Identity, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Reply,
+    Values,
 };
 use crate::offload::offload;
 use crate::records::{AnswerLayout, Format, Scores, Table, Template};
@@ -30,10 +31,20 @@ pub struct ContainerSettings {
     pub max_payload_bytes: usize,
 }
 
-/// A container with its baseline and link.
-#[derive(Clone)]
+/// What answers for an endpoint, with its baseline and link.
 pub struct ContainerPredictor {
-    container: Arc<Container>,
+    models: Models,
+    parts: Arc<Parts>,
+}
+
+/// One model during one request.
+struct RequestPredictor {
+    model: Arc<dyn Forward>,
+    identity: Identity,
+    parts: Arc<Parts>,
+}
+
+struct Parts {
     layout: Arc<AnswerLayout>,
     n_features: usize,
     /// The baseline in CSV and in JSON.
@@ -70,10 +81,9 @@ impl Baseline {
 
 impl ContainerPredictor {
     /// The baseline has at least one row.
-    pub fn new(container: Container, settings: ContainerSettings) -> Self {
+    pub fn new(models: Models, settings: ContainerSettings) -> Self {
         let ContainerSettings { baseline, link, layout, template, max_record_count, max_payload_bytes } = settings;
-        Self {
-            container: Arc::new(container),
+        let parts = Arc::new(Parts {
             layout: Arc::new(layout),
             n_features: baseline.n_columns(),
             baselines: [Format::Csv, Format::JsonLines].map(|format| Baseline::new(&baseline, format)),
@@ -83,22 +93,28 @@ impl ContainerPredictor {
                 rows_max: max_record_count.unwrap_or(ROWS_MAX_DEFAULT),
                 bytes_max: max_payload_bytes,
             },
-        }
+        });
+        Self { models, parts }
     }
+}
 
+impl Parts {
     fn baseline(&self, format: Format) -> &Baseline {
         let [csv, json] = &self.baselines;
         if format == Format::Csv { csv } else { json }
     }
+}
 
+impl RequestPredictor {
     async fn predictions(&self, call: &Call) -> Result<Predictions, ModelError> {
-        let (n_columns, expected) = (call.records.n_columns(), self.n_features);
+        let (n_columns, expected) = (call.records.n_columns(), self.parts.n_features);
         if n_columns != expected {
             return Err(ModelError::Width { record: 1, n_columns, expected });
         }
-        let reply = self.container.invoke(call.message.clone()).await?;
+        let reply = self.model.forward(call.message.clone()).await?;
         let custom_attributes = reply.custom_attributes.clone();
-        let (layout, link, n_records) = (Arc::clone(&self.layout), self.link, call.records.n_records());
+        let (layout, link, n_records) =
+            (Arc::clone(&self.parts.layout), self.parts.link, call.records.n_records());
         offload(move |_| {
             let Read { text, content_type, format, scores } = read(&layout, reply, n_records)?;
             let (values, clipped) = linked(link, scores.scores);
@@ -117,8 +133,8 @@ impl ContainerPredictor {
         predictions: &Predictions,
     ) -> Result<(Array2<f64>, Clipped), ModelError> {
         let mut rows = rows.peekable();
-        let mut sums = Sums::new(self.baseline(call.records.format()).rows.len(), predictions);
-        let (limits, link) = (self.limits, self.link);
+        let mut sums = Sums::new(self.parts.baseline(call.records.format()).rows.len(), predictions);
+        let (limits, link) = (self.parts.limits, self.parts.link);
         loop {
             let (rest, batch) = offload(move |_| {
                 let batch = rows::next_batch(&mut rows, limits);
@@ -128,7 +144,7 @@ impl ContainerPredictor {
             rows = rest;
             let Some(batch) = batch? else { return Ok(offload(move |_| linked(link, sums.means())).await) };
             let message = Message { payload: Bytes::from(batch.body), ..call.message.clone() };
-            let (reply, layout) = (self.container.invoke(message).await?, Arc::clone(&self.layout));
+            let (reply, layout) = (self.model.forward(message).await?, Arc::clone(&self.parts.layout));
             sums = offload(move |_| {
                 sums.add(&read(&layout, reply, batch.n_rows)?.scores)?;
                 Ok::<Sums, ModelError>(sums)
@@ -139,8 +155,8 @@ impl ContainerPredictor {
 
     fn row_format(&self, call: &Call) -> Result<(RowFormat, Arc<[Cells]>), ModelError> {
         let format = call.records.format();
-        let rows = Arc::clone(&self.baseline(format).rows);
-        Ok((RowFormat::new(format, self.template.as_ref())?, rows))
+        let rows = Arc::clone(&self.parts.baseline(format).rows);
+        Ok((RowFormat::new(format, self.parts.template.as_ref())?, rows))
     }
 
     async fn value_of_nobody(&self, call: &Call, predictions: &Predictions) -> Result<LinkedValue, ModelError> {
@@ -165,20 +181,25 @@ impl ContainerPredictor {
 }
 
 impl Model for ContainerPredictor {
-    fn predictor<'a>(&'a self, _: &'a Message) -> Answer<'a, Arc<dyn Predictor>> {
-        let predictor: Arc<dyn Predictor> = Arc::new(self.clone());
-        std::future::ready(Ok(predictor)).boxed()
+    fn predictor<'a>(&'a self, message: &'a Message) -> Answer<'a, Arc<dyn Predictor>> {
+        async move {
+            let (model, identity) = self.models.model(message).await?;
+            let predictor: Arc<dyn Predictor> =
+                Arc::new(RequestPredictor { model, identity, parts: Arc::clone(&self.parts) });
+            Ok(predictor)
+        }
+        .boxed()
     }
 }
 
-impl Predictor for ContainerPredictor {
+impl Predictor for RequestPredictor {
     fn predict<'a>(&'a self, call: &'a Arc<Call>) -> Answer<'a, Predictions> {
         self.predictions(call).boxed()
     }
 
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError> {
         let format = call.records.format();
-        Ok(self.baseline(format).differing(&Cells::of_record(&call.records, record_idx, format)))
+        Ok(self.parts.baseline(format).differing(&Cells::of_record(&call.records, record_idx, format)))
     }
 
     fn values<'a>(
@@ -188,6 +209,10 @@ impl Predictor for ContainerPredictor {
         predictions: &'a Predictions,
     ) -> Answer<'a, Values> {
         self.values_of_games(call, games, predictions).boxed()
+    }
+
+    fn identity(&self) -> Identity {
+        self.identity.clone()
     }
 }
 
