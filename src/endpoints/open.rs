@@ -38,7 +38,7 @@ pub enum SetupError {
     ModelFile(FetchError),
     #[error("{name}: {reason}")]
     Model { name: String, reason: xgboost::XgboostError },
-    #[error("{path}: {reason}")]
+    #[error("{path}: a folder of model files is needed: {reason}")]
     ModelFolder { path: String, reason: io::Error },
     #[error(transparent)]
     BaselineFile(FetchError),

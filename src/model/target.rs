@@ -79,6 +79,10 @@ fn has_escape(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Component;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -88,6 +92,17 @@ mod tests {
         {
             let read = TargetName::read(name).expect("is a name");
             assert_eq!((read.as_str(), read.below(Path::new("/r"))), (name, PathBuf::from(format!("/r/{name}"))));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_stays_below_its_root(text in "[a./%25eE\\\\ é\n\0]{0,12}") {
+            let Ok(name) = TargetName::read(&text) else { return Ok(()) };
+            let below = name.below(Path::new("/models/root"));
+            let parts = below.strip_prefix("/models/root").expect("begins with the root").components();
+            let parts: Vec<Component> = parts.collect();
+            prop_assert!(!parts.is_empty() && parts.iter().all(|part| matches!(part, Component::Normal(_))), "{text:?}");
         }
     }
 

@@ -149,7 +149,7 @@ impl Gate {
         self.given_up.load(Ordering::SeqCst)
     }
 
-    async fn pass(self: Arc<Self>) {
+    pub async fn pass(self: Arc<Self>) {
         self.started.fetch_add(1, Ordering::SeqCst);
         let waiting = GivenUpOnDrop(&self);
         if let Ok(permit) = self.open.acquire().await {

@@ -278,6 +278,7 @@ mod tests {
         };
         assert_eq!(told, "the target model a cannot be used: it does not fit");
         assert_eq!(ask(&folder, "a").await, Err(LOADING.to_owned()), "is loaded again");
+        go.send(()).expect("is waited for");
         std::fs::remove_dir_all(root).expect("is removed");
     }
 
