@@ -17,7 +17,7 @@ use explaind::aws::document::Document;
 use explaind::compute::cpu::{Instructions, attribute::attribute};
 use explaind::config::Kernel;
 use explaind::explain::{Explanation, Report};
-use explaind::model::Predictions;
+use explaind::model::{Identity, Predictions};
 use explaind::records::{Filter, Format, Table, answer_records, spell, spell_single};
 use explaind::shap::{
     Design, DesignLimits, Matrix, Operator, Panels, attributions, differences, scaled, unscaled,
@@ -108,6 +108,7 @@ fn explanation(attributions: Vec<Vec<f64>>) -> Explanation {
     let of_record =
         |attributions| Array2::from_shape_vec((N_FEATURES, 1), attributions).expect("one for each feature");
     Explanation {
+        model: Identity::File(String::new()),
         predictions: Predictions {
             text: scores.join("\n"),
             content_type: "text/csv".to_owned(),

@@ -24,6 +24,8 @@ const CONTAINER_REQUESTS: &str = "explaind_container_requests_total";
 const CONTAINER_RETRIES: &str = "explaind_container_retries_total";
 const CONTAINER_ROWS: &str = "explaind_container_rows_total";
 const BATCH_REFUSALS: &str = "explaind_container_batch_refusals_total";
+const MODEL_LOADS: &str = "explaind_model_loads_total";
+const MODEL_UNLOADS: &str = "explaind_model_unloads_total";
 const PANICS: &str = "explaind_panics_total";
 const BUILD: &str = "explaind_build_info";
 
@@ -78,6 +80,8 @@ fn describe() {
         BATCH_REFUSALS,
         "Batches that a container refused, by what was done: asked in halves or one by one"
     );
+    describe_counter!(MODEL_LOADS, "Loads of target models, by place (container, folder) and outcome");
+    describe_counter!(MODEL_UNLOADS, "Unloads of target models, by place and outcome");
     describe_counter!(PANICS, "Panics that were caught, of requests and of batches");
     describe_gauge!(BUILD, "Version of this server");
 }
@@ -134,6 +138,14 @@ pub fn count_container_rows(n_asked: usize, n_known: usize) {
 
 pub fn count_batch_refusal(remedy: &'static str) {
     counter!(BATCH_REFUSALS, "remedy" => remedy).increment(1);
+}
+
+pub fn count_model_load(place: &'static str, outcome: &'static str) {
+    counter!(MODEL_LOADS, "place" => place, "outcome" => outcome).increment(1);
+}
+
+pub fn count_model_unload(place: &'static str, outcome: &'static str) {
+    counter!(MODEL_UNLOADS, "place" => place, "outcome" => outcome).increment(1);
 }
 
 pub fn count_panic() {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::explain::ExplainError;
-use crate::model::ModelError;
 use crate::model::container::ContainerError;
+use crate::model::{ModelError, TargetError};
 
 /// Characters of `OriginalMessage` in the service model.
 const ORIGINAL_MESSAGE_CHARS_MAX: usize = 2048;
@@ -21,6 +21,8 @@ pub enum InvokeError {
     BadHeader(String),
     #[error("Endpoint {0} is not a multi-model endpoint and does not support target model header.")]
     NotMultiModel(String),
+    #[error("Request {request_id} is missing a target model header.")]
+    NoTargetModel { request_id: String },
     #[error("The request body is larger than the limit of {limit} bytes.")]
     BodyTooLarge { limit: usize },
     #[error("The request body was not complete after {waited_ms} ms.")]
@@ -80,8 +82,10 @@ impl InvokeError {
 
     /// The text of caller or model may hold values of records, which stay out of the log.
     pub fn holds_record_values(&self) -> bool {
-        if let Some(error) = self.container_error() {
-            return matches!(error, ContainerError::Refused { .. });
+        match self.model_failure() {
+            Some(ModelError::Container(error)) => return matches!(error, ContainerError::Refused { .. }),
+            Some(ModelError::Target(_)) => return false,
+            _ => {}
         }
         matches!(
             self,
@@ -102,6 +106,7 @@ impl InvokeError {
             Self::UnknownEndpoint { .. }
             | Self::BadHeader(_)
             | Self::NotMultiModel(_)
+            | Self::NoTargetModel { .. }
             | Self::NoExplainer(_)
             | Self::BodyBroken => Wire::refused(400, "ValidationError"),
             Self::BodyTooLarge { .. } => Wire::refused(413, "ValidationError"),
@@ -117,10 +122,16 @@ impl InvokeError {
         }
     }
 
-    fn container_error(&self) -> Option<&ContainerError> {
+    fn model_failure(&self) -> Option<&ModelError> {
         match self {
-            Self::Model(ModelError::Container(error))
-            | Self::Explain(ExplainError::Model(ModelError::Container(error))) => Some(error),
+            Self::Model(error) | Self::Explain(ExplainError::Model(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn container_error(&self) -> Option<&ContainerError> {
+        match self.model_failure() {
+            Some(ModelError::Container(error)) => Some(error),
             _ => None,
         }
     }
@@ -212,6 +223,11 @@ fn of_model_error(error: &ModelError) -> Wire {
             ContainerError::BrokenOff => Wire::of_model(500),
             ContainerError::TooLarge { .. } => Wire::of_model(400),
             ContainerError::LeftAlone { .. } => Wire::refused(503, "ServiceUnavailable"),
+        },
+        ModelError::Target(error) => match error {
+            TargetError::Missing | TargetError::Unknown(_) => Wire::refused(400, "ValidationError"),
+            TargetError::Loading(_) => Wire::refused(429, "ModelNotReadyException"),
+            TargetError::Unfit { .. } => Wire::of_model(500),
         },
         ModelError::GivenUp => Wire::refused(500, "InternalFailure"),
     }

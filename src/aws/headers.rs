@@ -3,12 +3,13 @@
 use std::ops::RangeInclusive;
 
 use super::fault::Faults;
+use crate::model::TargetName;
 
 pub const ENABLE_EXPLANATIONS: &str = "x-amzn-sagemaker-enable-explanations";
 pub const CUSTOM_ATTRIBUTES: &str = "x-amzn-sagemaker-custom-attributes";
 pub const TARGET_MODEL: &str = "x-amzn-sagemaker-target-model";
 pub const TARGET_VARIANT: &str = "x-amzn-sagemaker-target-variant";
-/// Headers that ask for what an endpoint of one embedded model does not have.
+/// Headers that ask for what no endpoint here has.
 pub const REFUSED: [&str; 3] = [
     "x-amzn-sagemaker-target-container-hostname",
     "x-amzn-sagemaker-inference-component",
@@ -56,6 +57,15 @@ pub const LIMITS: [Limit; 11] = [
     limit("x-amzn-sagemaker-inference-id", "inferenceId", 1..=64),
     limit("x-amzn-sagemaker-prefix-aware-id", "prefixAwareId", 1..=64),
 ];
+
+/// The value of TargetModel, whose limits have been checked.
+pub fn target_model(text: &str) -> Result<TargetName, Faults> {
+    TargetName::read(text).map_err(|constraint| {
+        let mut faults = Faults::default();
+        faults.push("targetModel", &text.into(), constraint);
+        faults
+    })
+}
 
 const fn limit(header: &'static str, member: &'static str, chars: RangeInclusive<usize>) -> Limit {
     Limit { header, member, chars, is_ascii: true }

@@ -1,5 +1,6 @@
 //! The endpoints of a process by name, and how one is made ready from its setup.
 
+mod files;
 mod open;
 mod setup;
 mod stamp;
@@ -15,10 +16,13 @@ pub use setup::{
     Baseline, BaselineSource, ContainerSource, ExplainerSetup, FeatureType, Granularity, ModelSource, Setup,
     TextSetup,
 };
+pub use stamp::Stamp;
 
 /// One endpoint, ready to answer.
 pub struct Endpoint {
     pub name: String,
+    /// Each request says which of many models it asks.
+    pub has_many_models: bool,
     pub service: Service,
 }
 
@@ -33,8 +37,8 @@ pub enum Service {
 pub struct Explained {
     pub explainer: Explainer,
     pub feature_headers: Option<Vec<String>>,
-    /// Identifies everything that decides an answer besides the record.
-    pub stamp: String,
+    /// With the model that answers, it identifies everything that decides an answer besides the record.
+    pub stamp: Stamp,
     /// The configuration as it was given.
     pub config: serde_json::Value,
 }

@@ -1,16 +1,21 @@
 //! A setup → an endpoint: model loaded, baseline read, everything checked against each other before it serves.
 
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::files::MODEL_FILE_ANSWERS;
 use super::setup::{BaselineSource, ContainerSource, ExplainerSetup, FeatureType, ModelSource, Setup};
-use super::stamp::{ModelIdentity, Stamped};
-use super::{Endpoint, Explained, Service};
+use super::stamp::{Stamp, Stamped};
+use super::{Endpoint, Explained, Service, files};
 use crate::config::ContainerConfig;
-use crate::explain::{Explainer, Settings, Shared, labels_fit};
-use crate::fetch::{FetchError, fetch, read_file};
-use crate::model::container::{Container, ContainerModel, ContainerSettings, Protocol, SingleModel, Translator};
-use crate::model::embedded::{Embedded, EmbeddedForward, Scorer, xgboost};
+use crate::explain::{Explainer, Settings, Shared};
+use crate::fetch::{FetchError, fetch};
+use crate::model::container::{
+    Container, ContainerModel, ContainerSettings, Models, MultiModelContainer, Protocol, SingleModel, Translator,
+};
+use crate::model::embedded::xgboost;
 use crate::model::{Forward, Model, ModelError};
 use crate::records::{
     AnswerLayout, CellError, Expression, ExpressionError, Filter, FilterError, Table, TableError, Template,
@@ -35,6 +40,8 @@ pub enum SetupError {
     ModelFile(FetchError),
     #[error("{name}: {reason}")]
     Model { name: String, reason: xgboost::XgboostError },
+    #[error("{path}: a folder of model files is needed: {reason}")]
+    ModelFolder { path: String, reason: io::Error },
     #[error(transparent)]
     BaselineFile(FetchError),
     #[error(transparent)]
@@ -82,9 +89,6 @@ pub enum AttributeError {
     ModelFile(String),
 }
 
-const MODEL_FILE_ANSWERS: &str =
-    "it answers with all scores of a record in a line, or with {\"score\": ...}, and no labels";
-
 impl Setup {
     /// Loads model and baseline and checks all parts against each other.
     pub async fn open(self, shared: &Arc<Shared>, limits: &LoadLimits) -> Result<Endpoint, SetupError> {
@@ -95,13 +99,10 @@ impl Setup {
             }
             None => Service::Forward(match &model {
                 ModelSource::Container(source) => forwarding(source, limits, shared.limits.records_max),
-                file => {
-                    let (scorer, _) = load(file, limits)?;
-                    Box::new(EmbeddedForward::new(scorer, shared.limits.records_max))
-                }
+                files => files::forward(files, shared.limits.records_max, limits)?,
             }),
         };
-        Ok(Endpoint { name, service })
+        Ok(Endpoint { name, has_many_models: model.is_many(), service })
     }
 }
 
@@ -116,22 +117,14 @@ async fn open_explained(
     let baseline = Table::read(&bytes, setup.baseline.format, features.as_ref(), BASELINE_ROWS_MAX)?;
     let n_features = baseline.n_columns();
     check_types(&setup, &baseline)?;
-    let stamp = |model| {
-        let (config, seed, kernel) = (&setup.config, setup.seed, setup.kernel);
-        Stamped { model, baseline: &bytes, config, seed, kernel, estimator: Estimator::KernelShap }.stamp()
-    };
-    let (model, stamp): (Arc<dyn Model>, String) = match model {
+    let (config, seed, kernel) = (&setup.config, setup.seed, setup.kernel);
+    let stamp = Stamp::new(&Stamped { baseline: &bytes, config, seed, kernel, estimator: Estimator::KernelShap });
+    let model: Arc<dyn Model> = match model {
         ModelSource::Container(source) => {
             let settings = container_settings(source, &setup, baseline)?;
-            let stamp = stamp(ModelIdentity::Container(source));
-            (Arc::new(ContainerModel::new(container(source, limits), settings)), stamp)
+            Arc::new(ContainerModel::new(models(source, limits), settings))
         }
-        file => {
-            let (scorer, bytes) = load(file, limits)?;
-            check_embedded(&setup, scorer.n_outputs())?;
-            let stamp = stamp(ModelIdentity::Bytes(&bytes));
-            (Arc::new(Embedded::new(scorer, baseline.numbers()?.clone(), setup.link)?), stamp)
-        }
+        files => files::model(files, &setup, &baseline, limits)?,
     };
     check_headers(&setup, n_features)?;
     let settings = Settings {
@@ -186,16 +179,23 @@ fn check_headers(setup: &ExplainerSetup, expected: usize) -> Result<(), SetupErr
     }
 }
 
-fn container(source: &ContainerSource, limits: &LoadLimits) -> Arc<Container> {
-    Arc::new(Container::new(&source.url, &limits.containers))
+fn models(source: &ContainerSource, limits: &LoadLimits) -> Models {
+    let container = Arc::new(Container::new(&source.url, &limits.containers));
+    match &source.models {
+        Some(models) => {
+            let load_wait = Duration::from_millis(limits.containers.model_load_ms);
+            Models::Many(MultiModelContainer::new(container, models.clone(), load_wait))
+        }
+        None => Models::One(SingleModel::new(container, source.protocol.clone())),
+    }
 }
 
 /// A container whose answers are passed through; its clients speak as they do to SageMaker.
 fn forwarding(source: &ContainerSource, limits: &LoadLimits, records_max: usize) -> Box<dyn Forward> {
-    let container = container(source, limits);
-    match &source.protocol {
-        Protocol::SageMaker => Box::new(SingleModel::new(container, &source.protocol)),
-        protocol => Box::new(Translator::new(container, protocol, records_max)),
+    match models(source, limits) {
+        Models::Many(models) => Box::new(models),
+        Models::One(model) if source.protocol == Protocol::SageMaker => Box::new(model),
+        Models::One(model) => Box::new(Translator::new(model, records_max)),
     }
 }
 
@@ -228,39 +228,4 @@ fn container_settings(
         max_record_count: setup.max_record_count,
         max_payload_bytes: setup.max_payload_bytes,
     })
-}
-
-/// What says how answers are read must fit the answers of a model file: one line of scores, or `{"score": ...}`.
-fn check_embedded(setup: &ExplainerSetup, n_outputs: usize) -> Result<(), SetupError> {
-    if let Some(got) = setup.label_headers.as_ref().map(Vec::len).filter(|&got| !labels_fit(got, n_outputs)) {
-        return Err(SetupError::LabelHeaders { got, expected: n_outputs });
-    }
-    // Without use here, but not without sense.
-    setup.content_template.as_deref().map(Template::compile).transpose()?;
-    let does_not_fit = |text: &String| AttributeError::ModelFile(text.clone());
-    match setup {
-        ExplainerSetup { probability_index: Some(index), .. } if *index > 0 || n_outputs > 1 => {
-            Err(SetupError::ProbabilityIndex { index: *index })
-        }
-        ExplainerSetup { label_index: Some(index), .. } => Err(SetupError::LabelIndex { index: *index }),
-        ExplainerSetup { probability_attribute: Some(text), .. } if text.trim() != "score" => {
-            Err(SetupError::ProbabilityAttribute(does_not_fit(text)))
-        }
-        ExplainerSetup { label_attribute: Some(text), .. } => Err(SetupError::LabelAttribute(does_not_fit(text))),
-        _ => Ok(()),
-    }
-}
-
-/// The model of a file, and the file's bytes.
-fn load(model: &ModelSource, limits: &LoadLimits) -> Result<(Scorer, Cow<'static, [u8]>), SetupError> {
-    let (name, bytes) = match model {
-        ModelSource::File(path) => {
-            let bytes = read_file(path, limits.model_bytes_max).map_err(SetupError::ModelFile)?;
-            (path.display().to_string(), Cow::Owned(bytes))
-        }
-        ModelSource::Bundled(bytes) => ("the bundled model".to_owned(), Cow::Borrowed(*bytes)),
-        ModelSource::Folder(_) | ModelSource::Container(_) => panic!("this is no file. This is a bug."),
-    };
-    let trees = xgboost::load(&bytes).map_err(|reason| SetupError::Model { name, reason })?;
-    Ok((Scorer::new(trees), bytes))
 }

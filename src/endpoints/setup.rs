@@ -97,6 +97,13 @@ pub struct ContainerSource {
     /// Scheme, host and port.
     pub url: String,
     pub protocol: Protocol,
-    /// Where a container of many models finds them: what stands before a model's name.
+    /// Of a container of many models: what stands before a model's name where it is loaded from, its slash included.
     pub models: Option<String>,
+}
+
+impl ModelSource {
+    /// Whether each request says which model it asks.
+    pub fn is_many(&self) -> bool {
+        matches!(self, Self::Folder(_) | Self::Container(ContainerSource { models: Some(_), .. }))
+    }
 }

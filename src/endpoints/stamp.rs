@@ -1,16 +1,13 @@
 //! What decides an answer besides the record → one hash. The same stamp and record give the same answer.
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use super::setup::ContainerSource;
 use crate::config::Kernel;
-use crate::model::container::Protocol;
+use crate::model::{Identity, sha256};
 use crate::shap::Estimator;
 
-/// Everything that a stamp covers.
+/// Everything besides record and model that decides an answer.
 pub(super) struct Stamped<'a> {
-    pub(super) model: ModelIdentity<'a>,
     /// The bytes of the baseline, wherever they came from.
     pub(super) baseline: &'a [u8],
     /// The configuration as it was given; the order of its members does not matter.
@@ -21,41 +18,27 @@ pub(super) struct Stamped<'a> {
     pub(super) estimator: Estimator,
 }
 
-#[derive(Clone, Copy)]
-pub(super) enum ModelIdentity<'a> {
-    Bytes(&'a [u8]),
-    /// All that is known of a model in a container.
-    Container(&'a ContainerSource),
-}
+/// The stamp of an endpoint, but for the model that answers.
+#[derive(Default)]
+pub struct Stamp(String);
 
-impl Stamped<'_> {
-    /// SHA-256 in hexadecimal.
-    pub(super) fn stamp(&self) -> String {
-        let model = match self.model {
-            ModelIdentity::Bytes(bytes) => json!({ "sha256": hash(bytes) }),
-            ModelIdentity::Container(ContainerSource { url, protocol, .. }) => match protocol {
-                Protocol::SageMaker => json!({ "container": url }),
-                Protocol::MlFlow => json!({ "container": url, "protocol": protocol.name() }),
-                Protocol::OpenInference { model, output } => {
-                    json!({ "container": url, "protocol": protocol.name(), "model": model, "output": output })
-                }
-            },
-        };
+impl Stamp {
+    pub(super) fn new(stamped: &Stamped) -> Self {
         let parts = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "model": model,
-            "baseline": hash(self.baseline),
-            "config": self.config,
-            "seed": self.seed,
-            "kernel": self.kernel.name(),
-            "estimator": self.estimator.name(),
+            "baseline": sha256(stamped.baseline),
+            "config": stamped.config,
+            "seed": stamped.seed,
+            "kernel": stamped.kernel.name(),
+            "estimator": stamped.estimator.name(),
         });
-        hash(parts.to_string().as_bytes())
+        Self(sha256(parts.to_string().as_bytes()))
     }
-}
 
-fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    /// SHA-256 in hexadecimal.
+    pub fn with(&self, model: &Identity) -> String {
+        sha256(json!({ "endpoint": self.0, "model": model }).to_string().as_bytes())
+    }
 }
 
 #[cfg(test)]
@@ -69,54 +52,41 @@ mod tests {
         let config: Value = serde_json::from_str(r#"{"a": 1, "b": {"c": "x", "d": 2}}"#).expect("is JSON");
         let reordered: Value = serde_json::from_str(r#"{"b": {"d": 2, "c": "x"}, "a": 1}"#).expect("is JSON");
         let base = || Stamped {
-            model: ModelIdentity::Bytes(b"trees"),
             baseline: b"0,0",
             config: &config,
             seed: 0,
             kernel: Kernel::Shapley,
             estimator: Estimator::KernelShap,
         };
-        let stamp = base().stamp();
-        assert_eq!(stamp.len(), 64);
-        assert_eq!(Stamped { config: &reordered, ..base() }.stamp(), stamp);
+        let file = Identity::File("trees".to_owned());
+        let stamp = |stamped: Stamped| Stamp::new(&stamped).with(&file);
+        let own = stamp(base());
+        assert_eq!(own.len(), 64);
+        assert_eq!(stamp(Stamped { config: &reordered, ..base() }), own);
         let changed = json!({"a": 1, "b": {"c": "x", "d": 3}});
         for other in [
-            Stamped { model: ModelIdentity::Bytes(b"treez"), ..base() },
             Stamped { baseline: b"0,1", ..base() },
             Stamped { config: &changed, ..base() },
             Stamped { seed: 1, ..base() },
             Stamped { kernel: Kernel::Clarify, ..base() },
             Stamped { estimator: Estimator::Enumerated, ..base() },
         ] {
-            assert_ne!(other.stamp(), stamp);
+            assert_ne!(stamp(other), own);
         }
-    }
-    #[test]
-    fn every_part_of_a_container_changes_the_stamp() {
-        let source = |url: &str, protocol| ContainerSource { url: url.to_owned(), protocol, models: None };
-        let v2 = |model: &str, output: Option<&str>| Protocol::OpenInference {
-            model: model.to_owned(),
-            output: output.map(str::to_owned),
+        let container = |url: &str, model: &[&str]| Identity::Container {
+            url: url.to_owned(),
+            model: model.iter().map(|&part| part.to_owned()).collect(),
         };
-        let sources = [
-            source("http://a", Protocol::SageMaker),
-            source("http://b", Protocol::SageMaker),
-            source("http://a", Protocol::MlFlow),
-            source("http://a", v2("iris", None)),
-            source("http://a", v2("wine", None)),
-            source("http://a", v2("iris", Some("p"))),
+        let models = [
+            file.clone(),
+            Identity::File("treez".to_owned()),
+            container("http://trees", &[]),
+            container("http://treez", &[]),
+            container("http://trees", &["a"]),
+            container("http://trees", &["b"]),
+            container("http://trees", &["b", "c"]),
         ];
-        let config = Value::Null;
-        let stamp = |model| Stamped {
-            model,
-            baseline: b"0,0",
-            config: &config,
-            seed: 0,
-            kernel: Kernel::Shapley,
-            estimator: Estimator::KernelShap,
-        };
-        let models = sources.iter().map(ModelIdentity::Container);
-        let stamps: BTreeSet<String> = models.map(|model| stamp(model).stamp()).collect();
-        assert_eq!(stamps.len(), sources.len());
+        let stamps: BTreeSet<String> = models.iter().map(|model| Stamp::new(&base()).with(model)).collect();
+        assert_eq!(stamps.len(), models.len());
     }
 }

@@ -15,13 +15,13 @@ use tokio::sync::Semaphore;
 
 use crate::compute::Attributor;
 use crate::config::Kernel;
-use crate::model::{Call, Game, LinkedValue, Model, ModelError, Predictions, Predictor};
+use crate::model::{Call, Game, Identity, LinkedValue, Model, ModelError, Predictions, Predictor};
 use crate::offload::{Stop, offload, offload_large};
 use crate::records::{AnswerError, Expression, Filter, Format, Table, answer_records};
 use crate::shap::{Design, DesignError, DesignLimits, Operator, OperatorCache};
 use crate::telemetry;
 
-pub use crate::model::{Message, Reply};
+pub use crate::model::{Message, Reply, TargetName};
 use attribution::{Played, check_stable};
 pub use error::ExplainError;
 use plan::{Plan, plan};
@@ -84,6 +84,8 @@ pub struct Request {
 
 #[derive(Debug)]
 pub struct Explanation {
+    /// Which model answered.
+    pub model: Identity,
     pub predictions: Predictions,
     /// Per record `[n_features × n_outputs]`, none where the record was not selected.
     pub attributions: Vec<Option<Array2<f64>>>,
@@ -137,7 +139,14 @@ impl Explainer {
         report.stages = clock.stages();
         // The endpoint's own names win over those of the answer.
         let label_headers = self.settings.label_headers.clone().or_else(|| predictions.labels.clone());
-        Ok(Explanation { predictions, attributions, base_values, label_headers, report })
+        Ok(Explanation {
+            model: predictor.identity(),
+            predictions,
+            attributions,
+            base_values,
+            label_headers,
+            report,
+        })
     }
 
     async fn decode(&self, message: Message, format: Format) -> Result<Arc<Call>, ExplainError> {

@@ -17,6 +17,11 @@ impl FetchError {
     pub(super) fn new(location: String, reason: Reason) -> Self {
         Self { location, reason }
     }
+
+    /// Why, without where.
+    pub fn into_reason(self) -> impl Error + Send + Sync + 'static {
+        self.reason
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

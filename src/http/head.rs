@@ -11,7 +11,7 @@ use crate::aws::error::{InvokeError, Origin};
 use crate::aws::fault::Faults;
 use crate::aws::headers;
 use crate::endpoints::{Endpoint, Service};
-use crate::explain::Message;
+use crate::explain::{Message, TargetName};
 use crate::records::Format;
 
 /// What a request says besides its body.
@@ -24,7 +24,7 @@ pub(super) struct Head {
     pub(super) custom_attributes: Option<String>,
     /// EnableExplanations, without the blanks around it.
     pub(super) filter: Option<String>,
-    pub(super) target_model: Option<String>,
+    pub(super) target_model: Option<TargetName>,
 }
 
 impl Head {
@@ -40,7 +40,8 @@ impl Head {
             account_id: origin.account_id.to_owned(),
         })?;
         check_limits(fields)?;
-        check_target(endpoint, fields)?;
+        check_variant(fields)?;
+        let target_model = target_model(endpoint, origin, fields)?;
         check_encoding(fields)?;
         let text = |name: &str| text(fields, name).map(str::to_owned);
         let content_type = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();
@@ -59,7 +60,7 @@ impl Head {
             accept: text(header::ACCEPT.as_str()),
             custom_attributes: text(headers::CUSTOM_ATTRIBUTES),
             filter,
-            target_model: text(headers::TARGET_MODEL),
+            target_model,
         })
     }
 
@@ -94,11 +95,25 @@ fn check_limits(fields: &HeaderMap) -> Result<(), InvokeError> {
     if faults.is_empty() { Ok(()) } else { Err(InvokeError::BadHeader(faults.to_string())) }
 }
 
-/// An endpoint here is one model in one variant.
-fn check_target(endpoint: &Endpoint, fields: &HeaderMap) -> Result<(), InvokeError> {
-    if fields.contains_key(headers::TARGET_MODEL) {
-        return Err(InvokeError::NotMultiModel(endpoint.name.clone()));
+/// Exactly the endpoints with many models are asked for one of them.
+fn target_model(
+    endpoint: &Endpoint,
+    origin: &Origin,
+    fields: &HeaderMap,
+) -> Result<Option<TargetName>, InvokeError> {
+    match (endpoint.has_many_models, text(fields, headers::TARGET_MODEL)) {
+        (false, None) => Ok(None),
+        (false, Some(_)) => Err(InvokeError::NotMultiModel(endpoint.name.clone())),
+        (true, None) => Err(InvokeError::NoTargetModel { request_id: origin.request_id.to_owned() }),
+        (true, Some(name)) => {
+            let name = headers::target_model(name);
+            name.map(Some).map_err(|faults| InvokeError::BadHeader(faults.to_string()))
+        }
     }
+}
+
+/// An endpoint here is one variant.
+fn check_variant(fields: &HeaderMap) -> Result<(), InvokeError> {
     if let Some(name) = headers::REFUSED.into_iter().find(|name| fields.contains_key(*name)) {
         return Err(InvokeError::BadHeader(format!("The header {name} is not supported by this endpoint.")));
     }

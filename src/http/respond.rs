@@ -29,7 +29,7 @@ pub(super) fn explanation(
     let report = &explanation.report;
     let mut fields = own_fields(id, explanation.predictions.custom_attributes.clone());
     fields.push((headers::KERNEL, report.kernel.name().to_owned()));
-    fields.push((headers::STAMP, explained.stamp.clone()));
+    fields.push((headers::STAMP, explained.stamp.with(&explanation.model)));
     fields.push((headers::SERVER_TIMING, server_timing(explanation, queue, encode)));
     if let Some(base_values) = &explanation.base_values {
         let estimators = report.estimators.iter().map(|estimator| estimator.name());

@@ -3,6 +3,7 @@
 
 pub mod container;
 pub mod embedded;
+mod target;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,10 +11,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use ndarray::Array2;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::records::{AnswerError, CellError, Format, Table, TableError};
 use crate::shap::{Clipped, Coalitions};
 use container::{ContainerError, ProtocolError};
+pub use target::{NameError, TargetError, TargetName};
 
 /// A model, or many of them, with the baseline and the link of its endpoint.
 pub trait Model: Send + Sync {
@@ -37,11 +41,28 @@ pub trait Predictor: Send + Sync {
         games: Vec<Game>,
         predictions: &'a Predictions,
     ) -> Answer<'a, Values>;
+
+    fn identity(&self) -> Identity;
+}
+
+/// What tells a model from others, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Identity {
+    /// SHA-256 of its file, in hexadecimal.
+    File(String),
+    /// Where its container is, and of one among many which one.
+    Container { url: String, model: Vec<String> },
 }
 
 /// A model without a game: it answers messages as they come.
 pub trait Forward: Send + Sync {
     fn forward(&self, message: Message) -> Answer<'_, Reply>;
+}
+
+impl<F: Forward + ?Sized> Forward for Arc<F> {
+    fn forward(&self, message: Message) -> Answer<'_, Reply> {
+        (**self).forward(message)
+    }
 }
 
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, ModelError>>;
@@ -56,12 +77,17 @@ pub struct Message {
     /// Between the client and its model.
     pub custom_attributes: Option<String>,
     /// Which of an endpoint's many models is asked.
-    pub target_model: Option<String>,
+    pub target_model: Option<TargetName>,
     /// No answer is of use any more after this.
     pub deadline: Instant,
 }
 
 impl Message {
+    /// Which of many models is asked.
+    pub fn target(&self) -> Result<&TargetName, TargetError> {
+        self.target_model.as_ref().ok_or(TargetError::Missing)
+    }
+
     /// A client that asks for nothing in particular.
     pub fn new(payload: impl Into<Bytes>, content_type: &str, deadline: Instant) -> Self {
         Self {
@@ -152,6 +178,11 @@ pub struct Values {
     pub clipped: Clipped,
 }
 
+/// In hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The client's records do not fit the model.
@@ -187,6 +218,8 @@ pub enum ModelError {
     Protocol(#[from] ProtocolError),
     #[error(transparent)]
     Container(#[from] ContainerError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// Nobody waits for the answer any more.
     #[error("the request was given up")]
     GivenUp,

@@ -119,7 +119,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 /// axum's own server is behind a feature that nothing else needs.
-async fn axum_serve(listener: TcpListener, router: Router) {
+pub async fn axum_serve(listener: TcpListener, router: Router) {
     loop {
         let (stream, _) = listener.accept().await.expect("accepts");
         let service = hyper_util::service::TowerToHyperService::new(router.clone());

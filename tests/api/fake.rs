@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use explaind::endpoints::{Endpoint, Explained, Service};
+use explaind::endpoints::{Endpoint, Explained, Service, Stamp};
 use explaind::explain::{Explainer, Settings, Shared};
 use explaind::model::{
-    Answer, Call, Game, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values,
+    Answer, Call, Game, Identity, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values,
 };
 use explaind::records::{Format, Table};
 use futures_util::FutureExt;
@@ -46,9 +46,13 @@ impl Fake {
     pub fn into_endpoint(self, shared: &Arc<Shared>) -> Endpoint {
         let explainer =
             Explainer::new(Arc::new(self), 2, Settings::default(), Arc::clone(shared)).expect("is small");
-        let (stamp, config) = ("0".repeat(64), serde_json::Value::Null);
+        let (stamp, config) = (Stamp::default(), serde_json::Value::Null);
         let explained = Explained { explainer, feature_headers: None, stamp, config };
-        Endpoint { name: "fake".to_owned(), service: Service::Explain(Arc::new(explained)) }
+        Endpoint {
+            name: "fake".to_owned(),
+            has_many_models: false,
+            service: Service::Explain(Arc::new(explained)),
+        }
     }
 }
 
@@ -92,6 +96,10 @@ impl Predictor for Fake {
             values
         });
         std::future::ready(values).boxed()
+    }
+
+    fn identity(&self) -> Identity {
+        Identity::File(String::new())
     }
 }
 
@@ -141,7 +149,7 @@ impl Gate {
         self.given_up.load(Ordering::SeqCst)
     }
 
-    async fn pass(self: Arc<Self>) {
+    pub async fn pass(self: Arc<Self>) {
         self.started.fetch_add(1, Ordering::SeqCst);
         let waiting = GivenUpOnDrop(&self);
         if let Ok(permit) = self.open.acquire().await {

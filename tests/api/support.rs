@@ -96,10 +96,19 @@ impl TestApp {
         Self::with_endpoint(open_treating(&definition, Path::new(""), change).await.expect("opens")).await
     }
 
+    /// The same, with other settings of the server.
+    pub async fn defining_within(definition: serde_json::Value, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::serving_one(open(&definition, Path::new("")).await.expect("opens"), change).await
+    }
+
     pub async fn with_endpoint(endpoint: Endpoint) -> Self {
+        Self::serving_one(endpoint, |_| {}).await
+    }
+
+    async fn serving_one(endpoint: Endpoint, change: impl FnOnce(&mut ServerConfig)) -> Self {
         let mut registry = Registry::default();
         registry.insert(endpoint).expect("is the first");
-        Self::serving(registry, |_| {}).await
+        Self::serving(registry, change).await
     }
 
     async fn serving(registry: Registry, change: impl FnOnce(&mut ServerConfig)) -> Self {
@@ -239,7 +248,7 @@ pub async fn open(definition: &serde_json::Value, folder: &Path) -> Result<Endpo
     open_treating(definition, folder, |_| {}).await
 }
 
-async fn open_treating(
+pub async fn open_treating(
     definition: &serde_json::Value,
     folder: &Path,
     change: impl FnOnce(&mut ContainerConfig),

@@ -152,6 +152,10 @@ impl Predictor for Games {
         let values = Values { null, of_games: games.iter().map(of_game).collect(), clipped: 0 };
         async move { Ok(values) }.boxed()
     }
+
+    fn identity(&self) -> model::Identity {
+        model::Identity::File(String::new())
+    }
 }
 
 /// Every path of this machine by name; the GPU's is `None` where there is no adapter.

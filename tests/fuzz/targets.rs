@@ -1,7 +1,7 @@
 //! What holds for any bytes at all: one function for each reader of text from outside. Each says whether it took the
 //! input, and panics where a law breaks. The same functions run over the corpus as a test and under libFuzzer.
 
-use std::path::Path;
+use std::path::{Component, Path};
 use std::time::{Duration, Instant};
 
 use explaind::aws::fault::Faults;
@@ -21,7 +21,7 @@ pub struct Target {
     pub takes: fn(&[u8]) -> bool,
 }
 
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "csv", takes: csv },
     Target { name: "json_lines", takes: json_lines },
     Target { name: "template", takes: template },
@@ -30,6 +30,7 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "expression", takes: expression },
     Target { name: "definition", takes: endpoint_definition },
     Target { name: "protocol", takes: protocol },
+    Target { name: "target_model", takes: target_model },
 ];
 
 const RECORDS_MAX: usize = 64;
@@ -456,6 +457,33 @@ fn endpoint_definition(data: &[u8]) -> bool {
         assert!((1..=25).contains(&(explainer.max_payload_bytes >> 20)));
     }
     true
+}
+
+/// What is accepted stays below its root; plain names are accepted.
+fn target_model(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    match headers::target_model(text) {
+        Ok(name) => {
+            assert_eq!(name.as_str(), text);
+            let (root, path) = (Path::new("/models/root"), name.below(Path::new("/models/root")));
+            let parts = path.strip_prefix(root).expect("begins with the root").components();
+            let parts: Vec<Component> = parts.collect();
+            assert!(
+                !parts.is_empty() && parts.iter().all(|part| matches!(part, Component::Normal(_))),
+                "{text:?}"
+            );
+            assert_eq!(parts.len(), text.split('/').count());
+            assert!(!text.contains(|c: char| c.is_control() || c == '\\'), "{text:?}");
+            true
+        }
+        Err(faults) => {
+            check_text(&faults.to_string(), ERROR_BYTES_MAX);
+            assert!(!faults.to_string().contains(char::is_control), "{faults}");
+            assert!(!(1..=1024).contains(&data.len()) || !data.iter().copied().all(is_plain), "{text:?}");
+            false
+        }
+    }
 }
 
 fn check_text(told: &str, bytes_max: usize) {

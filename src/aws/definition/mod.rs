@@ -36,7 +36,9 @@ pub enum DefinitionError {
 /// The member of a definition that a failed setup is about.
 pub fn member(error: &SetupError) -> &'static str {
     match error {
-        SetupError::ModelFile(_) | SetupError::Model { .. } => "PrimaryContainer.ModelDataUrl",
+        SetupError::ModelFile(_) | SetupError::Model { .. } | SetupError::ModelFolder { .. } => {
+            "PrimaryContainer.ModelDataUrl"
+        }
         SetupError::BaselineFile(_) => in_clarify!("ShapConfig.ShapBaselineConfig.ShapBaselineUri"),
         SetupError::BaselineTable(_) | SetupError::BaselineCell(_) | SetupError::Baseline(_) => {
             in_clarify!("ShapConfig.ShapBaselineConfig")
@@ -212,6 +214,32 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_of_many_models_has_a_container_or_a_folder() {
+        let models = |container: Value| match read_value(&definition(container, config())).expect("reads").model {
+            ModelSource::Container(source) => format!("container {:?}", source.models),
+            other => format!("{other:?}"),
+        };
+        let many = |location: Value, image: Value| {
+            models(json!({"Mode": "MultiModel", "ModelDataUrl": location, "Image": image}))
+        };
+        let absolute = std::path::absolute("folder/models").expect("is absolute").display().to_string();
+        let image = json!("http://image:1");
+        for (location, expected) in [
+            (Value::Null, "container Some(\"\")".to_owned()),
+            (json!("models"), format!("container Some(\"{absolute}/\")")),
+            (json!("file:models/"), format!("container Some(\"{absolute}/\")")),
+            (json!("/opt/models//"), "container Some(\"/opt/models/\")".to_owned()),
+            (json!("/"), "container Some(\"/\")".to_owned()),
+            (json!("s3://bucket/a"), "container Some(\"s3://bucket/a/\")".to_owned()),
+            (json!("https://host/a/"), "container Some(\"https://host/a/\")".to_owned()),
+        ] {
+            assert_eq!(many(location, image.clone()), expected);
+        }
+        assert_eq!(many(json!("models"), Value::Null), "Folder(\"folder/models\")");
+        assert_eq!(models(json!({"Mode": "SingleModel", "Image": image, "ModelDataUrl": "m"})), "container None");
+    }
+
+    #[test]
     fn the_environment_of_an_endpoint_wins_over_the_flag() {
         for (environment, flag, expected) in [
             (json!({"EXPLAIND_KERNEL": "clarify"}), Kernel::Shapley, Kernel::Clarify),
@@ -327,13 +355,12 @@ mod tests {
             }},
         });
         let message = read_value(&definition).expect_err("is refused");
-        assert!(message.starts_with("12 validation errors detected: "), "{message}");
+        assert!(message.starts_with("11 validation errors detected: "), "{message}");
         let clarify = "explainerConfig.clarifyExplainerConfig";
         for place in [
             "'-' at 'endpointName'",
             "'(not shown)' at 'primaryContainer.environment.A'",
             "'shapley' at 'primaryContainer.environment.EXPLAIND_KERNAL'",
-            "'MultiModel' at 'primaryContainer.mode'",
             "null at 'primaryContainer.modelDataUrl'",
             "'26' at 'CLARIFY.inferenceConfig.maxPayloadInMB'",
             "'' at 'CLARIFY.inferenceConfig.labelHeaders.2.member'",
@@ -369,6 +396,8 @@ mod tests {
             json!({"ModelDataUrl": ""}),
             json!({"ModelDataUrl": 7}),
             json!({"ModelDataUrl": "s3://bucket/m"}),
+            json!({"ModelDataUrl": "s3://bucket/m", "Mode": "MultiModel"}),
+            json!({"Mode": "MultiModel"}),
             json!({"Image": "http://host/path"}),
             json!({"Environment": {"EXPLAIND_CONTAINER_URL": "host:8080"}}),
             json!({"ModelDataUrl": "m", "Environment": "A=1"}),

@@ -45,23 +45,34 @@ pub fn read(container: &mut Members, folder: &Path) -> Option<PrimaryContainer> 
     let image = container.take("Image", &IMAGE).filter(|image| is_http(image));
     let read_environment = |environment: &mut Members| read_environment(environment, image.is_some());
     let environment = container.structure("Environment", read_environment).unwrap_or_default();
-    if container.take("Mode", &MODES) == Some(true) {
-        container.refuse("Mode", "Member must be SingleModel: multi-model endpoints are not supported");
+    let has_many_models = container.take("Mode", &MODES).unwrap_or(false);
+    let speaks_other = environment.protocol.as_ref().is_some_and(|protocol| *protocol != Protocol::SageMaker);
+    if has_many_models && speaks_other {
+        container.refuse("Mode", "Member must be SingleModel, unless EXPLAIND_PROTOCOL is sagemaker");
     }
     let location = container.take("ModelDataUrl", &MODEL_DATA_URL);
+    let running = |(url, protocol)| {
+        let models = has_many_models.then(|| models_prefix(location.as_deref(), folder));
+        ModelSource::Container(ContainerSource { url, protocol, models })
+    };
     // The first place that names a model wins; those behind it are for the hosted service.
     let model = if environment.names_container {
         environment.container_url.zip(environment.protocol).map(running)
     } else if image.is_some() {
         container.take("Image", &ContainerUrl).zip(environment.protocol).map(running)
     } else {
-        model_file(container, location, folder)
+        local_model(container, location, folder, has_many_models)
     };
     Some(PrimaryContainer { model: model?, kernel: environment.kernel })
 }
 
-fn running((url, protocol): (String, Protocol)) -> ModelSource {
-    ModelSource::Container(ContainerSource { url, protocol, models: None })
+/// What stands before the names of models where a container loads them from: an absolute folder, a URL as it is, or
+/// nothing.
+fn models_prefix(location: Option<&str>, folder: &Path) -> String {
+    let Some(location) = location else { return String::new() };
+    let local = local_path(location, folder).and_then(|path| std::path::absolute(path).ok());
+    let models = local.map_or_else(|| location.to_owned(), |path| path.display().to_string());
+    format!("{}/", models.trim_end_matches('/'))
 }
 
 #[derive(Default)]
@@ -114,7 +125,12 @@ fn read_protocol(environment: &mut Members) -> Option<Protocol> {
     }
 }
 
-fn model_file(container: &mut Members, location: Option<String>, folder: &Path) -> Option<ModelSource> {
+fn local_model(
+    container: &mut Members,
+    location: Option<String>,
+    folder: &Path,
+    has_many_models: bool,
+) -> Option<ModelSource> {
     if !container.has("ModelDataUrl") {
         let constraint = "Member must not be null, unless Environment.EXPLAIND_CONTAINER_URL or Image \
                           is the URL of a running container";
@@ -122,8 +138,11 @@ fn model_file(container: &mut Members, location: Option<String>, folder: &Path) 
     }
     let path = local_path(&location?, folder);
     if path.is_none() {
-        let constraint = "Member must be a local file: a path relative to the definition, or file:";
+        let constraint = match has_many_models {
+            true => "Member must be a local folder of model files: a path relative to the definition, or file:",
+            false => "Member must be a local file: a path relative to the definition, or file:",
+        };
         container.refuse("ModelDataUrl", constraint);
     }
-    path.map(ModelSource::File)
+    path.map(if has_many_models { ModelSource::Folder } else { ModelSource::File })
 }

@@ -29,6 +29,7 @@ const MESSAGE_BYTES_MAX: usize = 64 << 10;
 const CUSTOM_ATTRIBUTES_CHARS_MAX: usize = 1024;
 
 const CUSTOM_ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
+const TARGET_MODEL: HeaderName = HeaderName::from_static("x-amzn-sagemaker-target-model");
 
 /// No text of it names the container's address.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -60,11 +61,15 @@ pub(super) struct Ask {
 impl Ask {
     /// What a client sent, or records in its place.
     pub(super) fn invocation(path: &str, message: Message) -> Self {
-        let Message { payload, content_type, accept, custom_attributes, .. } = message;
+        let Message { payload, content_type, accept, custom_attributes, target_model, .. } = message;
         let content_type = Some(content_type).filter(|content_type| !content_type.is_empty());
-        let fields =
-            [(CONTENT_TYPE, content_type), (ACCEPT, accept), (CUSTOM_ATTRIBUTES, custom_attributes)].into_iter();
-        let fields = fields.filter_map(|(name, value)| Some((name, value?))).collect();
+        let fields = [
+            (CONTENT_TYPE, content_type),
+            (ACCEPT, accept),
+            (CUSTOM_ATTRIBUTES, custom_attributes),
+            (TARGET_MODEL, target_model.map(|name| name.to_string())),
+        ];
+        let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         Self { method: Method::POST, path: path.to_owned(), fields, body: payload }
     }
 
@@ -93,6 +98,10 @@ impl Client {
             .pool_max_idle_per_host(connections_max)
             .build(fetch::connector(CONNECT_WAIT));
         Self { client, url: url.to_owned(), answer_bytes_max }
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
     /// The whole answer within `wait`.

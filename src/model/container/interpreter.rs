@@ -9,8 +9,9 @@ use futures_util::FutureExt;
 use hyper::Method;
 use tokio::sync::OnceCell;
 
+use super::models::SingleModel;
 use super::protocol::{Dialect, Protocol};
-use super::running::{Container, SingleModel};
+use super::running::Container;
 use crate::model::{Answer, Forward, Message, ModelError, Reply};
 use crate::offload::{offload, offload_large};
 use crate::records::Table;
@@ -64,9 +65,9 @@ pub struct Translator {
 
 impl Translator {
     /// `records_max` are the records of one message.
-    pub fn new(container: Arc<Container>, protocol: &Protocol, records_max: usize) -> Self {
-        let transport = SingleModel::new(Arc::clone(&container), protocol);
-        Self { interpreter: Interpreter::new(container, protocol.clone()), transport, records_max }
+    pub fn new(transport: SingleModel, records_max: usize) -> Self {
+        let (container, protocol) = (Arc::clone(&transport.container), transport.protocol.clone());
+        Self { interpreter: Interpreter::new(container, protocol), transport, records_max }
     }
 
     async fn translate(&self, message: Message) -> Result<Reply, ModelError> {

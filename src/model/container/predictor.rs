@@ -14,12 +14,12 @@ use super::asking::{Answered, Asking, Read, read};
 use super::batches::{Batch, Batches, Known};
 use super::batching::Batching;
 use super::interpreter::Interpreter;
+use super::models::Models;
 use super::protocol::{Dialect, Protocol, RowShape};
 use super::rows::Cells;
-use super::running::{Container, SingleModel};
 use super::tally::{Outputs, Tally};
 use crate::model::{
-    Answer, Call, Forward, Game, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values,
+    Answer, Call, Forward, Game, Identity, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values,
 };
 use crate::offload::{offload, offload_large};
 use crate::records::{AnswerLayout, Spelling, Table, Template};
@@ -43,8 +43,7 @@ pub struct ContainerSettings {
 pub struct ContainerModel(Arc<Inner>);
 
 struct Inner {
-    container: Arc<Container>,
-    transport: Arc<dyn Forward>,
+    models: Models,
     interpreter: Interpreter,
     layout: Arc<AnswerLayout>,
     n_features: usize,
@@ -81,14 +80,13 @@ impl Baseline {
 
 impl ContainerModel {
     /// The baseline has at least one row.
-    pub fn new(container: Arc<Container>, settings: ContainerSettings) -> Self {
+    pub fn new(models: Models, settings: ContainerSettings) -> Self {
         let ContainerSettings { protocol, baseline, link, layout, template, columns, .. } = settings;
+        let container = Arc::clone(models.container());
         let memory = Duration::from_secs(container.config().container_memory_s);
-        let transport = SingleModel::new(Arc::clone(&container), &protocol);
         let baselines = protocol.spellings().iter().map(|&cells| (cells, Baseline::new(&baseline, cells)));
         Self(Arc::new(Inner {
-            container: Arc::clone(&container),
-            transport: Arc::new(transport),
+            models,
             layout: Arc::new(layout),
             n_features: baseline.n_columns(),
             baselines: baselines.collect(),
@@ -102,11 +100,13 @@ impl ContainerModel {
 
 impl Model for ContainerModel {
     fn predictor<'a>(&'a self, message: &'a Message) -> Answer<'a, Arc<dyn Predictor>> {
-        let (model, transport) = (Arc::clone(&self.0), Arc::clone(&self.0.transport));
+        let model = Arc::clone(&self.0);
         let predictor = async {
+            let (transport, identity) = model.models.model(message).await?;
             let dialect = model.interpreter.dialect(message.deadline).await?;
+            let asked = Mutex::default();
             let predictor: Arc<dyn Predictor> =
-                Arc::new(ContainerPredictor { model, transport, dialect, asked: Mutex::default() });
+                Arc::new(ContainerPredictor { model, transport, identity, dialect, asked });
             Ok(predictor)
         };
         predictor.boxed()
@@ -143,6 +143,7 @@ impl Inner {
 struct ContainerPredictor {
     model: Arc<Inner>,
     transport: Arc<dyn Forward>,
+    identity: Identity,
     dialect: Arc<Dialect>,
     asked: Mutex<Option<Asked>>,
 }
@@ -246,7 +247,7 @@ impl ContainerPredictor {
             layout: Arc::clone(&self.model.layout),
             outputs,
             batching: Arc::clone(&self.model.batching),
-            in_flight_max: self.model.container.config().container_in_flight_max,
+            in_flight_max: self.model.models.container().config().container_in_flight_max,
         })
     }
 }
@@ -262,7 +263,7 @@ async fn plan(
     if locked(&batches).is_over() {
         return Ok(None);
     }
-    let body = model.container.body().await;
+    let body = model.models.container().body().await;
     let limits = asking.limits(model.batching.limits());
     let batch = offload(move |_| locked(&batches).next(limits)).await?;
     Ok(batch.map(|batch| ((batch, body), ())))
@@ -285,6 +286,10 @@ impl Predictor for ContainerPredictor {
         predictions: &'a Predictions,
     ) -> Answer<'a, Values> {
         self.values_of_games(call, games, predictions).boxed()
+    }
+
+    fn identity(&self) -> Identity {
+        self.identity.clone()
     }
 }
 

@@ -4,16 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use hyper::Method;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::circuit::{Circuit, Pass};
 use super::client::{Ask, Client, ContainerError};
-use super::protocol::Protocol;
 use super::retry::{RetryBudget, pause};
 use crate::config::ContainerConfig;
-use crate::model::{Answer, Forward, Message, Reply};
+use crate::model::{Message, Reply};
 use crate::telemetry;
 
 /// Requests that are ready to be sent or under way, for each one under way.
@@ -45,6 +43,11 @@ impl Container {
         }
     }
 
+    /// Scheme, host and port.
+    pub(super) fn url(&self) -> &str {
+        self.client.url()
+    }
+
     pub(super) fn config(&self) -> &ContainerConfig {
         &self.config
     }
@@ -72,7 +75,7 @@ impl Container {
         unreachable!("repetitions have an end. This is a bug.")
     }
 
-    /// One request that is no invocation, once.
+    /// One request that is no invocation, once. It may take as long as it likes, and takes no place of others.
     pub(super) async fn manage(
         &self,
         method: Method,
@@ -80,14 +83,18 @@ impl Container {
         body: Option<serde_json::Value>,
         deadline: Instant,
     ) -> Result<Reply, ContainerError> {
-        self.attempt(Ask::management(method, path, body), deadline).await
+        let wait = deadline.saturating_duration_since(Instant::now());
+        self.exchange(Ask::management(method, path, body), wait).await
     }
 
     async fn attempt(&self, ask: Ask, deadline: Instant) -> Result<Reply, ContainerError> {
         let _place = self.places.acquire().await.expect("the semaphore is never closed. This is a bug.");
-        let pass = self.pass()?;
         let longest = Duration::from_millis(self.config.container_answer_ms);
-        let wait = deadline.saturating_duration_since(Instant::now()).min(longest);
+        self.exchange(ask, deadline.saturating_duration_since(Instant::now()).min(longest)).await
+    }
+
+    async fn exchange(&self, ask: Ask, wait: Duration) -> Result<Reply, ContainerError> {
+        let pass = self.pass()?;
         let outcome = self.client.send(ask, wait).await;
         pass.settle(!outcome.as_ref().is_err_and(is_absent));
         telemetry::count_container_request(match &outcome {
@@ -128,24 +135,5 @@ fn is_absent(error: &ContainerError) -> bool {
         ContainerError::Refused { status, .. } => matches!(status, 502..=504),
         ContainerError::Unreachable | ContainerError::TimedOut { .. } | ContainerError::BrokenOff => true,
         ContainerError::TooLarge { .. } | ContainerError::LeftAlone { .. } => false,
-    }
-}
-
-/// A container of one model.
-pub struct SingleModel {
-    container: Arc<Container>,
-    /// Where it takes invocations.
-    path: String,
-}
-
-impl SingleModel {
-    pub fn new(container: Arc<Container>, protocol: &Protocol) -> Self {
-        Self { container, path: protocol.invoke_path() }
-    }
-}
-
-impl Forward for SingleModel {
-    fn forward(&self, message: Message) -> Answer<'_, Reply> {
-        async { Ok(self.container.invoke(&self.path, message).await?) }.boxed()
     }
 }

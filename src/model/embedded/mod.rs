@@ -1,11 +1,13 @@
 //! Models evaluated inside the process: a file → a form, and the form behind the `Predictor` seam.
 
 mod answer;
+mod folder;
 mod predictor;
 mod scorer;
 mod scores;
 mod turns;
 pub mod xgboost;
 
+pub use folder::{Folder, FolderLimits, Misfit};
 pub use predictor::Embedded;
 pub use scorer::{EmbeddedForward, Scorer};

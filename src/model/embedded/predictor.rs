@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use ndarray::{Array2, ArrayView1};
+use ndarray::{ArcArray2, Array2, ArrayView1};
 
 use super::scorer::{BLOCK_ROWS, Scorer};
 use super::scores::write_value;
 use super::turns::in_turns;
-use crate::model::{Answer, Call, Game, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values};
+use crate::model::{
+    Answer, Call, Game, Identity, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values,
+};
 use crate::offload::{Stop, offload};
 use crate::shap::{Clipped, Link};
 
@@ -19,7 +21,7 @@ pub struct Embedded(Arc<Inner>);
 struct Inner {
     scorer: Scorer,
     /// `[n_baseline_rows × n_features]`.
-    baseline: Array2<f32>,
+    baseline: ArcArray2<f32>,
     /// Whether a feature differs among the baseline rows.
     varies: Vec<bool>,
     link: Link,
@@ -28,7 +30,7 @@ struct Inner {
 
 impl Embedded {
     /// `baseline` is `[n_baseline_rows × n_features]`, at least one row.
-    pub fn new(scorer: Scorer, baseline: Array2<f32>, link: Link) -> Result<Self, ModelError> {
+    pub fn new(scorer: Scorer, baseline: ArcArray2<f32>, link: Link) -> Result<Self, ModelError> {
         if baseline.ncols() != scorer.n_features() {
             let expected = scorer.n_features();
             return Err(ModelError::Width { record: 1, n_columns: baseline.ncols(), expected });
@@ -68,6 +70,10 @@ impl Predictor for Embedded {
     fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, _: &'a Predictions) -> Answer<'a, Values> {
         let (inner, call) = (Arc::clone(&self.0), Arc::clone(call));
         offload(move |stop| inner.values(call.records.numbers()?, &games, stop)).boxed()
+    }
+
+    fn identity(&self) -> Identity {
+        self.0.scorer.identity()
     }
 }
 

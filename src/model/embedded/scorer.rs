@@ -9,8 +9,9 @@ use ndarray::Array2;
 use super::answer::write_answer;
 use super::scores::to_scores;
 use super::turns::in_turns;
+use super::xgboost::{self, XgboostError};
 use crate::form::TreeEnsemble;
-use crate::model::{Answer, Forward, Message, ModelError, Reply};
+use crate::model::{Answer, Forward, Identity, Message, ModelError, Reply, sha256};
 use crate::offload::{Stop, offload};
 use crate::records::{Format, Table};
 
@@ -19,11 +20,18 @@ pub(super) const BLOCK_ROWS: usize = 64;
 
 pub struct Scorer {
     pub(super) trees: TreeEnsemble,
+    /// Of the file that it was read from.
+    sha256: String,
 }
 
 impl Scorer {
-    pub fn new(trees: TreeEnsemble) -> Self {
-        Self { trees }
+    /// Reads a model file.
+    pub fn read(file: &[u8]) -> Result<Self, XgboostError> {
+        Ok(Self { trees: xgboost::load(file)?, sha256: sha256(file) })
+    }
+
+    pub fn identity(&self) -> Identity {
+        Identity::File(self.sha256.clone())
     }
 
     pub fn n_features(&self) -> usize {
@@ -62,6 +70,7 @@ impl Scorer {
 }
 
 /// A scorer that answers messages of some records at most.
+#[derive(Clone)]
 pub struct EmbeddedForward {
     scorer: Arc<Scorer>,
     records_max: usize,

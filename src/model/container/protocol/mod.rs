@@ -64,6 +64,18 @@ impl Protocol {
         }
     }
 
+    /// Which of a server's models is asked, and how.
+    pub(super) fn identity(&self) -> Vec<String> {
+        let name = self.name().to_owned();
+        match self {
+            Self::SageMaker => Vec::new(),
+            Self::MlFlow => vec![name],
+            Self::OpenInference { model, output } => {
+                [name, model.clone()].into_iter().chain(output.clone()).collect()
+            }
+        }
+    }
+
     /// A `GET` of this path succeeds as soon as the model can be asked.
     pub fn ready_path(&self) -> String {
         match self {
@@ -152,6 +164,23 @@ mod tests {
         }
         let base = "/v2/models/iris/versions/3";
         assert_eq!(paths(&iris()), expected(&format!("{base}/ready"), &format!("{base}/infer"), base));
+    }
+
+    #[test]
+    fn protocol_model_and_output_tell_models_of_one_server_apart() {
+        let v2 = |model: &str, output: Option<&str>| {
+            let output = output.map(str::to_owned);
+            Protocol::OpenInference { model: model.to_owned(), output }.identity()
+        };
+        let identities = [
+            Protocol::SageMaker.identity(),
+            Protocol::MlFlow.identity(),
+            v2("iris", None),
+            v2("wine", None),
+            v2("iris", Some("p")),
+        ];
+        let distinct: std::collections::BTreeSet<&Vec<String>> = identities.iter().collect();
+        assert_eq!(distinct.len(), identities.len());
     }
 
     #[test]
