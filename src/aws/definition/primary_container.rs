@@ -23,7 +23,7 @@ const V2_MODEL: &str = "EXPLAIND_V2_MODEL";
 const V2_OUTPUT: &str = "EXPLAIND_V2_OUTPUT";
 
 /// The words for `Protocol`.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Spoken {
     SageMaker,
     MlFlow,
@@ -75,13 +75,18 @@ fn models_prefix(location: Option<&str>, folder: &Path) -> String {
     format!("{}/", models.trim_end_matches('/'))
 }
 
-#[derive(Default)]
 struct Environment {
     kernel: Option<Kernel>,
     names_container: bool,
     container_url: Option<String>,
     /// None where it was refused.
     protocol: Option<Protocol>,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self { kernel: None, names_container: false, container_url: None, protocol: Some(Protocol::default()) }
+    }
 }
 
 /// Our own switches are checked; the model's variables are not ours to judge.
@@ -106,21 +111,30 @@ fn read_environment(environment: &mut Members, image_is_container: bool) -> Envi
 }
 
 fn read_protocol(environment: &mut Members) -> Option<Protocol> {
-    let is_named = environment.has(PROTOCOL);
-    let protocol = environment.take(PROTOCOL, &PROTOCOLS).or((!is_named).then_some(Spoken::SageMaker));
     let (model, output) = (environment.take(V2_MODEL, &MODEL_PATH), environment.take(V2_OUTPUT, &TENSOR_NAME));
-    match protocol? {
-        Spoken::V2 if !environment.has(V2_MODEL) => {
-            environment.refuse(V2_MODEL, "Member must not be null when EXPLAIND_PROTOCOL is v2");
-            None
+    let spoken = environment.take(PROTOCOL, &PROTOCOLS);
+    match spoken.or((!environment.has(PROTOCOL)).then_some(Spoken::SageMaker))? {
+        Spoken::SageMaker => {
+            refuse_v2(environment);
+            Some(Protocol::SageMaker)
         }
-        Spoken::V2 => Some(Protocol::OpenInference { model: model?, output }),
-        other => {
-            for name in [V2_MODEL, V2_OUTPUT].into_iter().filter(|name| environment.has(name)).collect::<Vec<_>>()
-            {
-                environment.refuse(name, "Member must be null, unless EXPLAIND_PROTOCOL is v2");
+        Spoken::MlFlow => {
+            refuse_v2(environment);
+            Some(Protocol::MlFlow)
+        }
+        Spoken::V2 => {
+            if !environment.has(V2_MODEL) {
+                environment.refuse(V2_MODEL, "Member must not be null when EXPLAIND_PROTOCOL is v2");
             }
-            Some(if other == Spoken::MlFlow { Protocol::MlFlow } else { Protocol::SageMaker })
+            Some(Protocol::OpenInference { model: model?, output })
+        }
+    }
+}
+
+fn refuse_v2(environment: &mut Members) {
+    for name in [V2_MODEL, V2_OUTPUT] {
+        if environment.has(name) {
+            environment.refuse(name, "Member must be null, unless EXPLAIND_PROTOCOL is v2");
         }
     }
 }

@@ -107,8 +107,8 @@ mod tests {
             (r#"{"detail":"Method Not Allowed"}"#, "Method Not Allowed"),
             (r#"{"other":1}"#, r#"{"other":1}"#),
             (
-                r#"{"detail":[{"loc":["body","inputs",0,"shape"],"msg":"Field required","input":{"data":[7]}},{}]}"#,
-                "body.inputs.0.shape: Field required; : ",
+                r#"{"detail":[{"loc":["body","inputs",0,"shape"],"msg":"Field required","input":{"data":[7]}}]}"#,
+                "body.inputs.0.shape: Field required",
             ),
             (
                 "{\"message\":\"Failed to predict data '[[1]]'. \\nError: Failed to enforce schema of '[[1]]'. Error: Model \

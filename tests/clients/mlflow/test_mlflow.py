@@ -20,6 +20,8 @@ from runtime import CSV, JSON_LINES, JSON_RECORDS, attributions, explained, runt
 from scoring_server import save, scoring_server
 
 NEAR = Fraction(1, 10**9)
+# The protocol says how records are written.
+INFERENCE = {member: value for member, value in JSON_RECORDS.items() if member != "ContentTemplate"}
 
 
 @dataclass
@@ -88,7 +90,7 @@ def endpoints(cases, serve, write_definition):
         definitions = []
         for name, case in cases.items():
             container = {"Image": f"http://127.0.0.1:{ports[name]}", "Environment": {"EXPLAIND_PROTOCOL": "mlflow"}}
-            inference = JSON_RECORDS | ({"FeatureHeaders": case.columns} if case.columns else {})
+            inference = INFERENCE | ({"FeatureHeaders": case.columns} if case.columns else {})
             baseline = {"ShapBaselineConfig": {"ShapBaseline": written(case.baselines, CSV)}}
             definitions.append(
                 write_definition(name, container, {"InferenceConfig": inference, "ShapConfig": baseline})
