@@ -183,7 +183,8 @@ async fn where_memory_is_short_the_model_used_least_recently_goes() {
     use_in_turn(&app, &["times-1", "times-2", "times-1"]).await;
     container.log();
     use_in_turn(&app, &["times-3"]).await;
-    let expected = ["load times-3", "list", "list", "unload times-2", "load times-3", "invoke times-3"];
+    let expected =
+        ["load times-3", "unload nothing", "list", "list", "unload times-2", "load times-3", "invoke times-3"];
     assert_eq!(container.log(), expected);
     use_in_turn(&app, &["times-1"]).await;
     assert_eq!(container.log(), ["invoke times-1"]);
@@ -195,8 +196,10 @@ async fn models_that_others_have_loaded_go_first() {
     use_in_turn(&app, &["times-1"]).await;
     container.put("../x y?z#%", "/elsewhere/strange");
     use_in_turn(&app, &["times-2"]).await;
-    let expected = ["load times-1", "invoke times-1", "load times-2", "list", "unload strange", "load times-2"];
-    assert_eq!(container.log()[..6], expected);
+    // The model that found no memory is taken back first: some servers keep its name.
+    let expected = ["load times-1", "invoke times-1"];
+    let room_made = ["load times-2", "unload nothing", "list", "unload strange", "load times-2"];
+    assert_eq!(container.log()[..7], [&expected[..], &room_made].concat());
 }
 
 #[tokio::test]
@@ -218,7 +221,10 @@ async fn a_model_in_use_is_not_unloaded() {
     assert_snapshot!(show_error(&refused));
     gate.open();
     assert_eq!(attributions(&used.await.expect("no panic")), [[[1.0], [2.0]]]);
-    assert_eq!(container.log(), ["load times-1", "invoke times-1", "load times-2", "list", "invoke times-1"]);
+    assert_eq!(
+        container.log(),
+        ["load times-1", "invoke times-1", "load times-2", "unload nothing", "list", "invoke times-1"]
+    );
     use_in_turn(&app, &["times-2"]).await;
 }
 
@@ -228,7 +234,7 @@ async fn a_container_that_stays_full_is_asked_twice_and_no_more() {
     container.put("strange", "/elsewhere/strange");
     let answer = app.send(ask("times-2", "1,2")).await;
     assert_eq!((answer.status, &answer.json()["OriginalStatusCode"]), (424, &json!(507)));
-    assert_eq!(container.log(), ["load times-2", "list", "unload strange", "load times-2"]);
+    assert_eq!(container.log(), ["load times-2", "unload nothing", "list", "unload strange", "load times-2"]);
 }
 
 #[tokio::test]
