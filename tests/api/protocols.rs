@@ -342,16 +342,23 @@ async fn a_v2_model_that_is_not_loaded_yet_is_described_later() {
 
 #[tokio::test]
 async fn requests_keep_their_limits_with_all_that_stands_around_the_records() {
-    let container = v2(described(&[("x", "FP64")]), SUM).await;
-    let long = |digit: &str| format!("0.{}", digit.repeat(100 << 10));
-    let row = |digit: &str| vec![long(digit); 4].join(",");
-    let config = with_inference(baseline("0,0,0,0"), json!({ "MaxPayloadInMB": 1, "MaxRecordCount": 5 }));
-    let answer = ask(over_v2(&container, config, None), &row("1")).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let asked: Vec<Asked> =
-        container.asked().into_iter().filter(|asked| asked.target.starts_with("POST")).collect();
-    assert!(asked.len() > 4 && asked[1..].iter().all(|asked| asked.body.len() <= 1 << 20));
-    assert!(bodies(&container).iter().all(|body| shape(body)[0] <= 5));
+    const MIB: usize = 1 << 20;
+    let container = mlflow(|row| json!(sum(row))).await;
+    let names: Vec<String> = (0..20).map(|idx| format!("{idx:060}")).collect();
+    let row = |digit: &str| vec![format!("0.{}", digit.repeat(48)); names.len()].join(",");
+    for (rows_max, names_bytes) in [(1100, 20 * 63), (300, 20 * 63)] {
+        let inference = json!({ "MaxPayloadInMB": 1, "MaxRecordCount": rows_max, "FeatureHeaders": names });
+        let definition = over_mlflow(&container, with_inference(baseline(&row("1")), inference));
+        let before = container.asked().len();
+        assert_eq!(ask(definition, &row("2")).await.status, 200);
+        let asked = &container.asked()[before..];
+        let sizes: Vec<usize> = asked.iter().map(|asked| asked.body.len()).collect();
+        let rows: Vec<usize> = asked.iter().map(|asked| asked.body.matches("],[").count() + 1).collect();
+        let (largest, most) = (*sizes.iter().max().expect("was asked"), *rows.iter().max().expect("was asked"));
+        assert!(largest <= MIB && most <= rows_max, "{sizes:?} {rows:?}");
+        // One of the two limits was reached.
+        assert!(largest > MIB - names_bytes || most == rows_max, "{sizes:?} {rows:?}");
+    }
 }
 
 #[tokio::test]

@@ -111,8 +111,8 @@ fn read_environment(environment: &mut Members, image_is_container: bool) -> Envi
 }
 
 fn read_protocol(environment: &mut Members) -> Option<Protocol> {
-    let (model, output) = (environment.take(V2_MODEL, &MODEL_PATH), environment.take(V2_OUTPUT, &TENSOR_NAME));
     let spoken = environment.take(PROTOCOL, &PROTOCOLS);
+    let (model, output) = (environment.take(V2_MODEL, &MODEL_PATH), environment.take(V2_OUTPUT, &TENSOR_NAME));
     match spoken.or((!environment.has(PROTOCOL)).then_some(Spoken::SageMaker))? {
         Spoken::SageMaker => {
             refuse_v2(environment);
