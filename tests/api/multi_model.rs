@@ -132,6 +132,20 @@ async fn at_most_16_models_are_loaded_at_the_same_time() {
 }
 
 #[tokio::test]
+async fn slow_loads_do_not_keep_loaded_models_waiting() {
+    let (container, app) = waiting(Manner::default(), 50).await;
+    use_in_turn(&app, &["times-100"]).await;
+    let gate = Gate::closed();
+    container.manner(|manner| manner.loads = Some(Arc::clone(&gate)));
+    for n in 0..16 {
+        assert_eq!(app.send(ask(&format!("times-{n}"), "1,2")).await.status, 429);
+    }
+    assert_eq!((gate.started(), gate.given_up()), (16, 0));
+    use_in_turn(&app, &["times-100"]).await;
+    gate.open();
+}
+
+#[tokio::test]
 async fn a_model_that_is_loaded_already_counts_as_loaded() {
     let (container, app) = container(Manner::default()).await;
     use_in_turn(&app, &["times-2"]).await;
