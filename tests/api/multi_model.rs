@@ -192,6 +192,22 @@ async fn a_load_goes_on_when_the_client_hangs_up() {
 }
 
 #[tokio::test]
+async fn a_model_that_nobody_waited_for_may_be_unloaded() {
+    let gate = Gate::closed();
+    let manner = Manner { loads: Some(Arc::clone(&gate)), memory: Some(1), ..Manner::default() };
+    let (container, app) = waiting(manner, 1000).await;
+    let asked = app.begin(ask("times-1", "1,2"));
+    until(|| gate.started() == 1).await;
+    asked.abort();
+    tokio::time::sleep(ms(50)).await;
+    gate.open();
+    until(|| container.names().len() == 1).await;
+    tokio::time::sleep(ms(50)).await;
+    use_in_turn(&app, &["times-2"]).await;
+    assert_eq!(container.log()[1..4], ["load times-2", "list", "unload times-1"]);
+}
+
+#[tokio::test]
 async fn where_memory_is_short_the_model_used_least_recently_goes() {
     let (container, app) = container(Manner { memory: Some(2), page: Some(1), ..Manner::default() }).await;
     use_in_turn(&app, &["times-1", "times-2", "times-1"]).await;
