@@ -132,6 +132,20 @@ async fn at_most_16_models_are_loaded_at_the_same_time() {
 }
 
 #[tokio::test]
+async fn slow_loads_do_not_keep_loaded_models_waiting() {
+    let (container, app) = waiting(Manner::default(), 50).await;
+    use_in_turn(&app, &["times-100"]).await;
+    let gate = Gate::closed();
+    container.manner(|manner| manner.loads = Some(Arc::clone(&gate)));
+    for n in 0..16 {
+        assert_eq!(app.send(ask(&format!("times-{n}"), "1,2")).await.status, 429);
+    }
+    assert_eq!((gate.started(), gate.given_up()), (16, 0));
+    use_in_turn(&app, &["times-100"]).await;
+    gate.open();
+}
+
+#[tokio::test]
 async fn a_model_that_is_loaded_already_counts_as_loaded() {
     let (container, app) = container(Manner::default()).await;
     use_in_turn(&app, &["times-2"]).await;
@@ -175,6 +189,22 @@ async fn a_load_goes_on_when_the_client_hangs_up() {
     until(|| container.names().len() == 1).await;
     use_in_turn(&app, &["times-2"]).await;
     assert_eq!((container.log(), gate.given_up()), (vec!["load times-2".into(), "invoke times-2".into()], 0));
+}
+
+#[tokio::test]
+async fn a_model_that_nobody_waited_for_may_be_unloaded() {
+    let gate = Gate::closed();
+    let manner = Manner { loads: Some(Arc::clone(&gate)), memory: Some(1), ..Manner::default() };
+    let (container, app) = waiting(manner, 1000).await;
+    let asked = app.begin(ask("times-1", "1,2"));
+    until(|| gate.started() == 1).await;
+    asked.abort();
+    tokio::time::sleep(ms(50)).await;
+    gate.open();
+    until(|| container.names().len() == 1).await;
+    tokio::time::sleep(ms(50)).await;
+    use_in_turn(&app, &["times-2"]).await;
+    assert_eq!(container.log()[1..4], ["load times-2", "list", "unload times-1"]);
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ def test_the_definition_of_the_readme_serves(serve, tmp_path):
     model = (ROOT / "tests/models/3.2-binary.model.json").read_text()
     (folder / "model.json").write_text(model)
     # The fixture has five features, the README's model two.
-    definition = block("json", "ModelDataUrl")
+    definition = block("json", '"model.json"')
     definition = definition.replace('"41,52000"', '"0,0,0,0,0"').replace('["age", "income"]', '["a","b","c","d","e"]')
     (folder / "endpoint.json").write_text(definition)
     answer = serve(folder).invoke("loans", "1,2,3,4,5")
@@ -106,3 +106,15 @@ def test_the_container_of_the_readme_is_explained(serve, stub, tmp_path):
     answered = serve(tmp_path).invoke("loans-remote", request, "application/jsonlines")
     assert answered.document["predictions"]["data"] == '{"score":31025}'
     assert answered.attributions == [[[-16], [-21000]]]
+
+
+def test_the_many_models_of_the_readme_answer(serve, tmp_path):
+    (target,) = re.findall(r'TargetModel="(.*?)"', README)
+    path = tmp_path / "models" / target
+    path.parent.mkdir(parents=True)
+    path.write_text((ROOT / "tests/models/3.2-binary.model.json").read_text())
+    definition = block("json", "MultiModel").replace('"41,52000"', '"0,0,0,0,0"')
+    (tmp_path / "endpoint.json").write_text(definition)
+    headers = {"Content-Type": "text/csv", "X-Amzn-SageMaker-Target-Model": target}
+    answer = serve(tmp_path).request("POST", "/endpoints/loans-by-region/invocations", "1,2,3,4,5", headers)
+    assert len(answer.attributions[0]) == 5
