@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::container::{Asked, baseline};
-use crate::fault_server::{BASELINE, Fault, FaultServer, N_SYNTHETIC, RECORD, ask, assert_explained};
+use crate::fault_server::{BASELINE, Fault, FaultServer, N_SYNTHETIC, Note, RECORD, ask, assert_explained};
 use crate::support::{TestApp, invoke, ms, until};
 use crate::wire::whole;
 

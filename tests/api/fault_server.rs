@@ -176,12 +176,6 @@ pub fn assert_explained(answer: &Answer) {
     assert!(is_close && got.len() == 3, "{got:?}");
 }
 
-impl Note {
-    pub fn took(&self) -> Duration {
-        self.ended.expect("has ended") - self.began
-    }
-}
-
 impl Shared {
     fn begin(&self, asked: &Asked) -> usize {
         let mut notes = self.notes.lock().expect("no test panics here");
