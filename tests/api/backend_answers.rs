@@ -28,7 +28,7 @@ fn strict(containers: &mut ContainerConfig) {
 }
 
 /// The status of the model, and its text.
-fn told(answer: &Answer) -> (i64, String) {
+fn of_model(answer: &Answer) -> (i64, String) {
     assert_eq!((answer.status, answer.header("x-amzn-errortype")), (424, "ModelError"), "{answer:?}");
     let document = answer.json();
     let text = document["OriginalMessage"].as_str().expect("is text").to_owned();
@@ -62,7 +62,7 @@ async fn promise_18_a_wrong_number_of_answers_is_an_error_and_never_read() {
             let script = move |idx, _: &Asked| (is_own || idx > 0).then_some(Fault::Written(count));
             let container = FaultServer::start(script).await;
             let answer = container.app(strict).await.send(invoke("remote", "1,2,3\n4,5,6\n7,8,9")).await;
-            let (status, text) = told(&answer);
+            let (status, text) = of_model(&answer);
             assert!(status == 400 && text.contains("the model"), "{status} {text}");
         }
     }
@@ -74,7 +74,7 @@ async fn promise_23_an_answer_without_end_is_cut() {
         let container = FaultServer::start(always(fault.clone())).await;
         let app = container.app(|containers| containers.container_answer_mib_max = 1).await;
         let started = Instant::now();
-        let (status, text) = told(&ask(&app).await);
+        let (status, text) = of_model(&ask(&app).await);
         assert!(status == 400 && text.contains("the limit of 1048576 bytes"), "{status} {text}");
         assert!(started.elapsed() < ms(1_500), "{:?}", started.elapsed());
         assert_eq!(container.n_requests(), 1, "it is not repeated");
@@ -88,7 +88,7 @@ async fn promise_23_an_answer_without_end_is_cut() {
 async fn promise_23_a_refusal_without_end_is_cut_and_told() {
     for status in [400, 500] {
         let container = FaultServer::start(always(Fault::Endless(status))).await;
-        let (original, text) = told(&ask(&container.app(strict).await).await);
+        let (original, text) = of_model(&ask(&container.app(strict).await).await);
         assert_eq!((original, text.len()), (i64::from(status), MESSAGE_CHARS_MAX));
         until(|| container.n_under_way() == 0).await;
         assert!(container.bytes_sent() < 32 << 20, "{} bytes", container.bytes_sent());
@@ -100,7 +100,7 @@ async fn promise_23_an_answer_that_comes_too_late_is_cut() {
     for fault in [Fault::Late(ms(5_000)), Fault::Dripping(ms(20)), Fault::Hang] {
         let container = FaultServer::start(always(fault.clone())).await;
         let started = Instant::now();
-        let (status, text) = told(&ask(&container.app(strict).await).await);
+        let (status, text) = of_model(&ask(&container.app(strict).await).await);
         let took = started.elapsed();
         assert!((ms(290)..ms(900)).contains(&took), "{fault:?}: {took:?}");
         assert_eq!(status, 0, "{fault:?}");
@@ -125,7 +125,7 @@ async fn promise_23_heads_that_are_too_large_and_bytes_that_are_no_http_are_erro
     for bytes in [large, many, twice, ssh, nothing, "HTTP/1.1 200".to_owned(), "\0".repeat(1000)] {
         let container = FaultServer::start(always(Fault::Raw(bytes.clone().into_bytes()))).await;
         let answer = ask(&container.app(strict).await).await;
-        let (status, text) = told(&answer);
+        let (status, text) = of_model(&answer);
         assert!([0, 500].contains(&status), "{status} {text} for {:?}", &bytes[..bytes.len().min(40)]);
         assert_eq!(container.n_requests(), 1);
     }
@@ -136,7 +136,7 @@ async fn promise_23_a_body_that_is_no_text_is_an_error() {
     for is_own in [true, false] {
         let script = move |idx, _: &Asked| (is_own || idx > 0).then(|| csv(*b"\xff\xfe0.5"));
         let container = FaultServer::start(script).await;
-        assert_eq!(told(&ask(&container.app(strict).await).await).0, 400);
+        assert_eq!(of_model(&ask(&container.app(strict).await).await).0, 400);
     }
 }
 
@@ -149,7 +149,7 @@ async fn promise_24_redirects_are_not_followed() {
             let redirect = Fault::Redirect(status, location);
             let container = FaultServer::start(move |idx, _| (is_own || idx > 0).then(|| redirect.clone())).await;
             let answer = ask(&container.app(|_| {}).await).await;
-            assert_eq!(told(&answer).0, i64::from(status));
+            assert_eq!(of_model(&answer).0, i64::from(status));
             assert_eq!((elsewhere.n_requests(), elsewhere.n_connections()), (0, 0));
             assert!(container.n_requests() <= 3, "{}", container.n_requests());
         }
@@ -175,12 +175,12 @@ async fn promise_24_the_type_of_the_answer_decides_how_it_is_read() {
     let app = TestApp::defining(container.endpoint(config)).await;
     assert_explained(&app.send(with(invoke("remote", RECORD), "accept", "text/csv")).await);
     let lying = FaultServer::start(always(csv("{\"score\":0.5}"))).await;
-    assert_eq!(told(&ask(&lying.app(strict).await).await).0, 400);
+    assert_eq!(of_model(&ask(&lying.app(strict).await).await).0, 400);
 }
 
 /// What a client may see of a model's text.
 fn assert_clean(answer: &Answer, container: &FaultServer) {
-    let (_, text) = told(answer);
+    let (_, text) = of_model(answer);
     assert!(text.chars().count() <= MESSAGE_CHARS_MAX, "{} characters", text.chars().count());
     let (address, host) = (container.address.to_string(), container.address.ip().to_string());
     let whole = String::from_utf8(answer.body.to_vec()).expect("is UTF-8");
@@ -220,7 +220,7 @@ async fn promise_26_the_text_of_a_model_does_not_tell_where_it_is() {
         })
         .await;
         assert_clean(&answer, &container);
-        let (status, told) = told(&answer);
+        let (status, told) = of_model(&answer);
         let word = text.split([' ', ':']).next_back().expect("has words");
         assert_eq!(status, 400);
         assert!(!told.is_empty() && (word.contains('/') || word == "ADDRESS" || told.ends_with(word)), "{told}");
@@ -234,7 +234,7 @@ async fn promise_26_an_address_that_is_cut_in_the_middle_is_not_told_in_part() {
             Fault::Status(400, format!("{} http://{address}/invocations", "x".repeat(n_before)))
         })
         .await;
-        let (_, text) = told(&answer);
+        let (_, text) = of_model(&answer);
         assert!(!text.contains("127.") && !text.contains("http"), "{}", &text[n_before..]);
     }
 }

@@ -99,13 +99,10 @@ impl Game {
         move |idx, asked| {
             let late =
                 asked.body.bytes().fold(seed, |state, byte| Dice(state + u64::from(byte)).roll(1 << 40)) % 12;
-            let faults = [
-                Fault::Reset,
-                Fault::Truncated,
-                Fault::Status(503, String::new()),
-                Fault::Status(if idx > 0 && asked.lines().len() > 1 { 400 } else { 429 }, String::new()),
-            ];
-            let fault = faults[(idx + seed as usize) / 11 % 4].clone();
+            let is_batch = idx > 0 && asked.lines().len() > 1;
+            let refusal = |of_batch| Fault::status(if is_batch { of_batch } else { 429 });
+            let faults = [Fault::Reset, Fault::Truncated, Fault::status(503), refusal(400), refusal(413)];
+            let fault = faults[(idx + seed as usize) / 11 % 5].clone();
             let is_due = has_faults && (idx + seed as usize) % 11 == 5;
             Some(if is_due { fault } else { Fault::Late(ms(late)) })
         }

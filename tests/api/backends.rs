@@ -1,4 +1,4 @@
-//! What a server of models may rely on, and what its failures cost: repeats, single records, circuit, cancellation.
+//! What becomes of a request that a server of models fails or refuses: repeats, single records, halves.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,27 +7,16 @@ use std::time::{Duration, Instant};
 
 use explaind::config::{ContainerConfig, ServerConfig};
 use futures_util::future::join_all;
-use serde_json::json;
 use tokio::time::sleep;
 
-use crate::container::{Asked, baseline, remote};
-use crate::fault_server::{BASELINE, Fault, FaultServer, N_SYNTHETIC, RECORD, ask, assert_explained};
-use crate::support::{Answer, TestApp, invoke, ms, until};
-use crate::wire::whole;
-
-fn status(status: u16) -> Fault {
-    Fault::Status(status, format!("status {status}"))
-}
+use crate::container::{Asked, baseline};
+use crate::fault_server::{BASELINE, Fault, FaultServer, N_SYNTHETIC, ask, assert_explained, batches, ten, told};
+use crate::support::{TestApp, attributions, invoke, ms};
 
 /// Faults that may pass by themselves.
 fn passing() -> Vec<Fault> {
     let silent = [Fault::Hang, Fault::Reset, Fault::ResetWithin, Fault::Truncated];
-    silent.into_iter().chain([429, 502, 503, 504].map(status)).collect()
-}
-
-/// Faults of a container that is not there.
-fn absent() -> Vec<Fault> {
-    passing().into_iter().filter(|fault| !matches!(fault, Fault::Status(429, _))).collect()
+    silent.into_iter().chain([429, 502, 503, 504].map(Fault::status)).collect()
 }
 
 fn repeating(retries_max: u32) -> impl Fn(&mut ContainerConfig) {
@@ -38,26 +27,8 @@ fn repeating(retries_max: u32) -> impl Fn(&mut ContainerConfig) {
     }
 }
 
-/// The circuit opens after three failures, each of them a request.
-fn breaking(open_ms: u64) -> impl Fn(&mut ContainerConfig) {
-    move |containers| {
-        containers.container_answer_ms = 150;
-        containers.container_retries_max = 0;
-        (containers.circuit_failures, containers.circuit_open_ms) = (3, open_ms);
-    }
-}
-
 fn with_deadline(deadline_ms: u64) -> impl FnOnce(&mut ServerConfig) {
     move |server| server.deadline_ms = deadline_ms
-}
-
-/// How a refusal is told: status, and the container's own one.
-fn told(answer: &Answer) -> (u16, Option<i64>) {
-    (answer.status, answer.json()["OriginalStatusCode"].as_i64())
-}
-
-fn assert_unavailable(answer: &Answer) {
-    assert_eq!((answer.status, answer.header("x-amzn-errortype")), (503, "ServiceUnavailable"), "{answer:?}");
 }
 
 /// Nothing is asked any more.
@@ -87,10 +58,8 @@ async fn promise_19_a_request_that_fails_in_passing_is_repeated() {
 
 #[tokio::test]
 async fn promise_19_a_500_to_a_payload_or_a_single_record_is_repeated() {
-    let mut single = baseline(BASELINE);
-    single["InferenceConfig"] = json!({ "MaxRecordCount": 1 });
-    for (failing_idx, config) in [(0, baseline(BASELINE)), (1, single)] {
-        let container = FaultServer::start(move |idx, _| (idx == failing_idx).then(|| status(500))).await;
+    for (failing_idx, config) in [(0, baseline(BASELINE)), (1, batches(BASELINE, 1))] {
+        let container = FaultServer::start(move |idx, _| (idx == failing_idx).then(|| Fault::status(500))).await;
         let app = TestApp::treating(container.endpoint(config), repeating(2)).await;
         assert_explained(&ask(&app).await);
         assert_eq!(container.n_times(&container.notes()[failing_idx].asked.body), 2);
@@ -99,7 +68,7 @@ async fn promise_19_a_500_to_a_payload_or_a_single_record_is_repeated() {
 
 #[tokio::test]
 async fn promise_19_a_request_is_repeated_only_as_often_as_is_set() {
-    for fault in passing().into_iter().chain([status(500)]) {
+    for fault in passing().into_iter().chain([Fault::status(500)]) {
         for retries_max in [0, 2] {
             let own = fault.clone();
             let container = FaultServer::start(move |_, _| Some(own.clone())).await;
@@ -116,7 +85,7 @@ async fn promise_19_a_request_is_repeated_only_as_often_as_is_set() {
 #[tokio::test]
 async fn promise_19_what_is_refused_for_good_is_not_repeated() {
     for code in [400, 401, 403, 404, 413, 415, 422, 501, 507] {
-        let container = FaultServer::start(move |_, _| Some(status(code))).await;
+        let container = FaultServer::start(move |_, _| Some(Fault::status(code))).await;
         let answer = ask(&container.app(repeating(2)).await).await;
         assert_eq!(told(&answer), (424, Some(i64::from(code))));
         assert_eq!((container.n_requests(), code), (1, code));
@@ -127,8 +96,9 @@ async fn promise_19_what_is_refused_for_good_is_not_repeated() {
 async fn promise_19_repeats_wait_and_do_not_come_together() {
     let seen = Mutex::new(HashSet::new());
     let is_new = move |body: &str| seen.lock().expect("no test panics here").insert(body.to_owned());
-    let failing =
-        move |_: usize, asked: &Asked| (asked.lines().len() == 1 && is_new(&asked.body)).then(|| status(503));
+    let failing = move |_: usize, asked: &Asked| {
+        (asked.lines().len() == 1 && is_new(&asked.body)).then(|| Fault::status(503))
+    };
     let container = FaultServer::start(failing).await;
     let together = |containers: &mut ContainerConfig| {
         repeating(2)(containers);
@@ -150,7 +120,7 @@ async fn promise_19_repeats_wait_and_do_not_come_together() {
 
 #[tokio::test]
 async fn promise_19_repeats_stay_within_a_budget() {
-    let container = FaultServer::start(|_, _| Some(status(503))).await;
+    let container = FaultServer::start(|_, _| Some(Fault::status(503))).await;
     let app = container.app(repeating(10)).await;
     let n_asked = 100;
     for answer in join_all((0..n_asked).map(|_| ask(&app))).await {
@@ -174,20 +144,30 @@ async fn promise_19_nothing_is_repeated_after_the_deadline() {
 
 #[tokio::test]
 async fn promise_19_a_container_that_fails_now_and_then_costs_no_answer() {
-    let faults = [status(503), Fault::Reset, Fault::Truncated, status(429)];
+    let faults = [Fault::status(503), Fault::Reset, Fault::Truncated, Fault::status(429)];
     let container = FaultServer::start(move |idx, _| (idx % 9 == 5).then(|| faults[idx / 9 % 4].clone())).await;
-    let mut config = baseline(BASELINE);
-    config["InferenceConfig"] = json!({ "MaxRecordCount": 2 });
     let often = |containers: &mut ContainerConfig| containers.container_retries_max = 10;
-    let app = TestApp::treating(container.endpoint(config), often).await;
+    let app = TestApp::treating(container.endpoint(batches(BASELINE, 2)), often).await;
     for answer in join_all((0..20).map(|_| ask(&app))).await {
         assert_explained(&answer);
     }
     assert!(container.n_requests() > 105, "{}", container.n_requests());
 }
 
+#[tokio::test]
+async fn promise_19_a_failure_of_all_requests_under_way_at_once_is_survived() {
+    for fault in [Fault::Reset, Fault::status(503)] {
+        let own = fault.clone();
+        let script = move |idx, _: &Asked| (1..9).contains(&idx).then(|| own.clone());
+        let container = FaultServer::scoring(|row| row.iter().sum(), script).await;
+        let app = TestApp::treating(container.endpoint(batches(&ten("0"), 50)), |_| {}).await;
+        let answer = app.send(invoke("remote", ten("1"))).await;
+        assert_eq!(answer.status, 200, "{fault:?}: {answer:?}");
+    }
+}
+
 fn one_at_a_time(code: u16) -> impl Fn(usize, &Asked) -> Option<Fault> {
-    move |_, asked| (asked.lines().len() > 1).then(|| status(code))
+    move |_, asked| (asked.lines().len() > 1).then(|| Fault::status(code))
 }
 
 /// Each synthetic record alone, once.
@@ -246,7 +226,7 @@ async fn promise_20_when_a_single_record_fails_too_its_error_is_told_and_nothing
     let is_ill = Arc::clone(&ill);
     let container = FaultServer::start(move |idx, asked| {
         let code = if asked.lines().len() > 1 { 500 } else { 422 };
-        (idx > 0 && is_ill.load(Ordering::SeqCst)).then(|| status(code))
+        (idx > 0 && is_ill.load(Ordering::SeqCst)).then(|| Fault::status(code))
     })
     .await;
     let app = container.app(|_| {}).await;
@@ -262,7 +242,7 @@ async fn promise_20_when_a_single_record_fails_too_its_error_is_told_and_nothing
 
 #[tokio::test]
 async fn promise_20_a_batch_that_is_too_large_is_halved_and_the_size_remembered() {
-    let container = FaultServer::start(|_, asked| (asked.lines().len() > 2).then(|| status(413))).await;
+    let container = FaultServer::start(|_, asked| (asked.lines().len() > 2).then(|| Fault::status(413))).await;
     let app = container.app(|containers| containers.container_memory_s = 1).await;
     assert_explained(&ask(&app).await);
     let sizes = container.sizes();
@@ -277,8 +257,33 @@ async fn promise_20_a_batch_that_is_too_large_is_halved_and_the_size_remembered(
 }
 
 #[tokio::test]
+async fn promise_20_halves_end_at_single_records_of_any_length() {
+    let container = FaultServer::start(|_, asked| (asked.lines().len() > 1).then(|| Fault::status(413))).await;
+    let app = container.app(|_| {}).await;
+    for _ in 0..2 {
+        let answer = app.send(invoke("remote", "1.0000000000000000000000000000000000000000,2,3")).await;
+        assert_explained(&answer);
+    }
+}
+
+#[tokio::test]
+async fn promise_20_many_clients_fall_back_together() {
+    for code in [400, 413] {
+        let script = move |_: usize, asked: &Asked| (asked.lines().len() > 1).then(|| Fault::status(code));
+        let container = FaultServer::scoring(|row| row.iter().sum(), script).await;
+        let app = TestApp::treating(container.endpoint(batches("0,0,0,0,0", 10)), |_| {}).await;
+        for answer in join_all((0..10).map(|_| app.send(invoke("remote", "1,2,3,4,5")))).await {
+            let got = attributions(&answer).concat().concat();
+            let is_close = got.iter().zip(1..=5).all(|(got, cell)| (got - f64::from(cell)).abs() < 1e-9);
+            assert!(is_close, "{got:?}");
+        }
+        assert!(container.most_under_way() <= 8, "{}", container.most_under_way());
+    }
+}
+
+#[tokio::test]
 async fn promise_20_a_record_that_is_too_large_alone_is_refused() {
-    let container = FaultServer::start(|idx, _| (idx > 0).then(|| status(413))).await;
+    let container = FaultServer::start(|idx, _| (idx > 0).then(|| Fault::status(413))).await;
     let answer = ask(&container.app(|_| {}).await).await;
     assert_eq!(told(&answer), (424, Some(413)));
     assert!(container.n_requests() <= 2 * N_SYNTHETIC + 1, "{}", container.n_requests());
@@ -289,135 +294,12 @@ async fn promise_20_a_record_that_is_too_large_alone_is_refused() {
 async fn promise_20_the_clients_own_payload_is_never_split() {
     let payload = "1,2,3\n4,5,6\r\n7,8,9\n";
     let short = Fault::Written(|scores| scores[1..].join("\n"));
-    for (fault, code) in [(status(400), 400), (status(413), 413), (status(500), 500), (short, 400)] {
+    for (fault, code) in
+        [(Fault::status(400), 400), (Fault::status(413), 413), (Fault::status(500), 500), (short, 400)]
+    {
         let container = FaultServer::start(move |_, _| Some(fault.clone())).await;
         let app = container.app(repeating(0)).await;
         assert_eq!(told(&app.send(invoke("remote", payload)).await), (424, Some(code)));
         assert_eq!((container.n_requests(), container.n_times(payload)), (1, 1));
     }
-}
-
-#[tokio::test]
-async fn promise_21_a_container_that_is_not_there_is_left_alone() {
-    for fault in absent() {
-        let own = fault.clone();
-        let container = FaultServer::start(move |_, _| Some(own.clone())).await;
-        let app = container.app(breaking(60_000)).await;
-        for _ in 0..3 {
-            assert_eq!(ask(&app).await.status, 424, "{fault:?}");
-        }
-        let started = Instant::now();
-        assert_unavailable(&ask(&app).await);
-        assert!(started.elapsed() < ms(50), "{:?}", started.elapsed());
-        assert_eq!(container.n_requests(), 3, "{fault:?}");
-    }
-}
-
-#[tokio::test]
-async fn promise_21_an_address_where_nobody_listens_is_left_alone() {
-    let discard = "127.0.0.1:9".parse().expect("is an address");
-    let app = TestApp::treating(remote(discard, baseline(BASELINE), json!({})), breaking(60_000)).await;
-    for _ in 0..3 {
-        assert_eq!(told(&ask(&app).await), (424, Some(0)));
-    }
-    assert_unavailable(&ask(&app).await);
-}
-
-#[tokio::test]
-async fn promise_21_repeats_end_when_the_circuit_opens() {
-    let container = FaultServer::start(|_, _| Some(status(503))).await;
-    let app = container.app(|containers| {
-        (containers.circuit_failures, containers.container_retries_max) = (2, 9);
-    });
-    let answer = ask(&app.await).await;
-    assert!([424, 503].contains(&answer.status), "{answer:?}");
-    assert_eq!(container.n_requests(), 2);
-}
-
-#[tokio::test]
-async fn promise_21_what_is_refused_shuts_nobody_out() {
-    for code in [400, 404, 413, 415, 422, 429, 500] {
-        let container = FaultServer::start(move |_, _| Some(status(code))).await;
-        let app = container.app(breaking(60_000)).await;
-        for _ in 0..8 {
-            assert_eq!(told(&ask(&app).await), (424, Some(i64::from(code))));
-        }
-    }
-}
-
-#[tokio::test]
-async fn promise_21_only_failures_in_a_row_open_the_circuit() {
-    let container = FaultServer::start(|_, asked| asked.body.starts_with('9').then(|| status(503))).await;
-    let app = container.app(breaking(60_000)).await;
-    for body in ["9,2,3", "9,2,3", "1,2,3", "9,2,3", "9,2,3", "1,2,3"] {
-        let expected = if body.starts_with('9') { 424 } else { 200 };
-        assert_eq!(app.send(invoke("remote", body)).await.status, expected);
-    }
-}
-
-#[tokio::test]
-async fn promise_21_one_request_probes_and_a_success_closes_the_circuit() {
-    let container = FaultServer::start(|idx, _| match idx {
-        0..3 => Some(status(503)),
-        3 => Some(Fault::Late(ms(40))),
-        _ => None,
-    })
-    .await;
-    let app = container.app(breaking(200)).await;
-    for _ in 0..3 {
-        assert_eq!(ask(&app).await.status, 424);
-    }
-    assert_unavailable(&ask(&app).await);
-    sleep(ms(220)).await;
-    let probe = tokio::spawn(ask(&app));
-    until(|| container.n_requests() == 4).await;
-    for answer in join_all((0..3).map(|_| ask(&app))).await {
-        assert_unavailable(&answer);
-    }
-    assert_eq!(container.n_requests(), 4);
-    assert_explained(&probe.await.expect("ends"));
-    for answer in join_all((0..5).map(|_| ask(&app))).await {
-        assert_explained(&answer);
-    }
-}
-
-#[tokio::test]
-async fn promise_21_a_probe_that_fails_keeps_the_circuit_open() {
-    let container = FaultServer::start(|idx, _| (idx < 4).then(|| status(503))).await;
-    let app = container.app(breaking(200)).await;
-    for _ in 0..3 {
-        ask(&app).await;
-    }
-    sleep(ms(220)).await;
-    assert_eq!(told(&ask(&app).await), (424, Some(503)));
-    assert_unavailable(&ask(&app).await);
-    assert_eq!(container.n_requests(), 4);
-    sleep(ms(220)).await;
-    assert_explained(&ask(&app).await);
-}
-
-#[tokio::test]
-async fn promise_21_a_probe_that_is_given_up_makes_room_for_another() {
-    let container = FaultServer::start(|idx, _| match idx {
-        0..3 => Some(status(503)),
-        3 => Some(Fault::Hang),
-        _ => None,
-    })
-    .await;
-    let patient = |containers: &mut ContainerConfig| {
-        breaking(100)(containers);
-        containers.container_answer_ms = 60_000;
-    };
-    let app = container.app(patient).await;
-    for _ in 0..3 {
-        ask(&app).await;
-    }
-    sleep(ms(120)).await;
-    let mut wire = app.wire().await;
-    wire.write(whole("remote", RECORD)).await;
-    until(|| container.n_requests() == 4).await;
-    drop(wire);
-    until(|| container.n_under_way() == 0).await;
-    sleep(ms(120)).await;
-    assert_explained(&ask(&app).await);
 }

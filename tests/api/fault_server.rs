@@ -52,6 +52,13 @@ pub enum Fault {
     Raw(Vec<u8>),
 }
 
+impl Fault {
+    /// A refusal whose text is its status.
+    pub fn status(status: u16) -> Self {
+        Self::Status(status, format!("status {status}"))
+    }
+}
+
 /// One request, and when it was whole, and when its answer began or nobody waited for it any more.
 #[derive(Clone, Debug)]
 pub struct Note {
@@ -88,6 +95,11 @@ impl FaultServer {
     /// Scores x + 2yz. The script gets the number of the request, from 0.
     pub async fn start(script: impl Fn(usize, &Asked) -> Option<Fault> + Send + Sync + 'static) -> Self {
         Self::scoring(|row| row[0] + 2.0 * row[1] * row[2], script).await
+    }
+
+    /// Adds up the cells, each answer after so long.
+    pub async fn adding(wait: Duration) -> Self {
+        Self::scoring(|row| row.iter().sum(), move |_, _| Some(Fault::Late(wait))).await
     }
 
     pub async fn scoring(
@@ -161,6 +173,23 @@ impl FaultServer {
         };
         notes.iter().map(|note| at(note.began)).max().unwrap_or(0)
     }
+}
+
+/// A baseline, and at most so many records in a request.
+pub fn batches(rows: &str, max_record_count: usize) -> Value {
+    let mut config = baseline(rows);
+    config["InferenceConfig"] = json!({ "MaxRecordCount": max_record_count });
+    config
+}
+
+/// A record with ten cells; a game of 1022 synthetic ones, where the baseline differs in all of them.
+pub fn ten(cell: &str) -> String {
+    vec![cell; 10].join(",")
+}
+
+/// How a refusal is told: status, and the container's own one.
+pub fn told(answer: &Answer) -> (u16, Option<i64>) {
+    (answer.status, answer.json()["OriginalStatusCode"].as_i64())
 }
 
 /// Asks for `RECORD`.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod backend_answers;
+mod backend_circuit;
 mod backend_property;
 mod backend_rows;
 mod backends;
