@@ -137,7 +137,8 @@ impl Game {
 
     /// Exactly the synthetic dataset without repeats; rows that the client sent itself may be left out.
     fn check_asked(&self, container: &FaultServer) {
-        let asked: Vec<String> = container.notes().into_iter().skip(1).map(|note| note.asked.body).collect();
+        let asked: Vec<String> =
+            container.notes().into_iter().skip(1).map(|note| note.asked.body.clone()).collect();
         let asked: Vec<&str> = asked.iter().flat_map(|body| body.lines()).collect();
         let distinct: HashSet<String> = asked.iter().map(|row| (*row).to_owned()).collect();
         let mut expected = self.synthetic();
