@@ -18,7 +18,7 @@ const BODY_BYTES_MAX: usize = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub target: String,
-    headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
@@ -80,12 +80,17 @@ impl StubContainer {
     }
 
     pub fn endpoint_with(&self, config: Value, environment: Value) -> Value {
-        json!({
-            "EndpointName": "remote",
-            "PrimaryContainer": { "Image": format!("http://{}", self.address), "Environment": environment },
-            "ExplainerConfig": { "ClarifyExplainerConfig": config },
-        })
+        remote(self.address, config, environment)
     }
+}
+
+/// An endpoint named `remote` whose container listens at the address.
+pub fn remote(address: SocketAddr, config: Value, environment: Value) -> Value {
+    json!({
+        "EndpointName": "remote",
+        "PrimaryContainer": { "Image": format!("http://{address}"), "Environment": environment },
+        "ExplainerConfig": { "ClarifyExplainerConfig": config },
+    })
 }
 
 /// A ClarifyExplainerConfig with this inline CSV baseline.

@@ -1,12 +1,18 @@
 //! The server as its clients meet it: a real one on a loopback port, whole answers and whole errors.
 
 mod answers;
+mod backend_answers;
+mod backend_circuit;
+mod backend_property;
+mod backend_rows;
+mod backends;
 mod connections;
 mod container;
 mod containers;
 mod errors;
 mod failures;
 mod fake;
+mod fault_server;
 mod formats;
 mod games;
 mod hostile;

@@ -101,6 +101,20 @@ impl TestApp {
         Self::serving_one(open(&definition, Path::new("")).await.expect("opens"), change).await
     }
 
+    /// Several endpoints, with other settings of containers and of the server.
+    pub async fn hosting(
+        definitions: &[serde_json::Value],
+        treat: impl Fn(&mut ContainerConfig),
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> Self {
+        let mut registry = Registry::default();
+        for definition in definitions {
+            let endpoint = open_treating(definition, Path::new(""), &treat).await.expect("opens");
+            registry.insert(endpoint).expect("the names differ");
+        }
+        Self::serving(registry, change).await
+    }
+
     pub async fn with_endpoint(endpoint: Endpoint) -> Self {
         Self::serving_one(endpoint, |_| {}).await
     }
