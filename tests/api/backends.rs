@@ -171,8 +171,9 @@ async fn promise_19_a_container_that_fails_now_and_then_costs_no_answer() {
 #[tokio::test]
 async fn promise_19_a_failure_of_all_requests_under_way_at_once_is_survived() {
     for fault in [Fault::Reset, Fault::status(503)] {
-        let own = fault.clone();
-        let script = move |idx, _: &Asked| (1..9).contains(&idx).then(|| own.clone());
+        // The first eight batches wait for each other, more or less.
+        let together = Fault::After(ms(150), Box::new(fault.clone()));
+        let script = move |idx, _: &Asked| (1..9).contains(&idx).then(|| together.clone());
         let container = FaultServer::scoring(|row| row.iter().sum(), script).await;
         let app = TestApp::treating(container.endpoint(batches(&ten("0"), 50)), |_| {}).await;
         let answer = app.send(invoke("remote", ten("1"))).await;

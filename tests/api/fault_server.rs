@@ -26,6 +26,8 @@ pub const N_SYNTHETIC: usize = 7;
 pub enum Fault {
     /// The scores, but nothing of them before so long.
     Late(Duration),
+    /// Another fault, after so long.
+    After(Duration, Box<Fault>),
     /// The head and a space for ever, one a while.
     Dripping(Duration),
     /// Nothing, until the client hangs up.
@@ -302,7 +304,14 @@ fn parsed(bytes: &[u8]) -> Option<Asked> {
 
 async fn answer(shared: &Shared, idx: usize, asked: &Asked, writer: &mut WriteHalf<'_>) -> io::Result<End> {
     let csv = "content-type: text/csv";
-    let bytes = match (shared.script)(idx, asked) {
+    let fault = match (shared.script)(idx, asked) {
+        Some(Fault::After(wait, fault)) => {
+            tokio::time::sleep(wait).await;
+            Some(*fault)
+        }
+        other => other,
+    };
+    let bytes = match fault {
         None => shared.scored(asked),
         Some(Fault::Late(wait)) => {
             tokio::time::sleep(wait).await;
