@@ -3,6 +3,7 @@
 mod answers;
 mod backend_answers;
 mod backend_circuit;
+mod backend_models;
 mod backend_property;
 mod backend_rows;
 mod backends;
