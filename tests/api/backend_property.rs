@@ -50,7 +50,7 @@ impl Game {
         let mut records = dice.rows(n_records, n_features);
         records.push(records[0].clone());
         let baselines = dice.rows(n_baselines, n_features);
-        Self { seed, records, baselines, is_json: seed % 3 == 0, has_faults: seed % 2 == 1 }
+        Self { seed, records, baselines, is_json: seed.is_multiple_of(3), has_faults: seed % 2 == 1 }
     }
 
     fn row(&self, record: &[f64], present: usize, baseline: &[f64]) -> Vec<f64> {

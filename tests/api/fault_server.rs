@@ -187,7 +187,7 @@ pub fn batches(rows: &str, max_record_count: usize) -> Value {
 
 /// A record with ten cells; a game of 1022 synthetic ones, where the baseline differs in all of them.
 pub fn ten(cell: &str) -> String {
-    vec![cell; 10].join(",")
+    [cell; 10].join(",")
 }
 
 /// How a refusal is told: status, and the container's own one.
