@@ -20,7 +20,7 @@ use explaind::shap::{Design, DesignLimits, Operator};
 use spread::Spread;
 use table::print_table;
 
-const LIMITS: BatchLimits = BatchLimits { rows_max: 1_000, bytes_max: 6 << 20 };
+const LIMITS: BatchLimits = BatchLimits { rows_max: 1_000, bytes_max: 6 << 20, row_bytes_max: 6 << 20 };
 const ROUNDS: usize = 21;
 const BURST: Duration = Duration::from_millis(60);
 

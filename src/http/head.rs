@@ -73,6 +73,7 @@ impl Head {
             custom_attributes: self.custom_attributes.clone(),
             target_model: self.target_model.clone(),
             deadline,
+            can_be_split: false,
         }
     }
 }

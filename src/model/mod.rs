@@ -80,6 +80,8 @@ pub struct Message {
     pub target_model: Option<TargetName>,
     /// No answer is of use any more after this.
     pub deadline: Instant,
+    /// The payload has several records of ours, which may as well be asked in parts.
+    pub can_be_split: bool,
 }
 
 impl Message {
@@ -97,6 +99,7 @@ impl Message {
             custom_attributes: None,
             target_model: None,
             deadline,
+            can_be_split: false,
         }
     }
 

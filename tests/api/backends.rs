@@ -49,9 +49,12 @@ async fn promise_19_a_request_that_fails_in_passing_is_repeated() {
             assert_explained(&ask(&container.app(repeating(2)).await).await);
             let notes = container.notes();
             let failed = &notes[failing_idx].asked.body;
-            assert_eq!(container.n_times(failed), 2, "{fault:?} of request {failing_idx}");
+            // Many records that were not answered in time are asked in halves.
+            let is_halved = matches!(fault, Fault::Hang) && failing_idx == 1;
+            let n_times = if is_halved { 1 } else { 2 };
+            assert_eq!(container.n_times(failed), n_times, "{fault:?} of request {failing_idx}");
             let n_first = notes.iter().filter(|note| note.asked.body != *failed).count();
-            assert_eq!(n_first, notes.len() - 2, "{fault:?} of request {failing_idx}");
+            assert_eq!(n_first, notes.len() - n_times, "{fault:?} of request {failing_idx}");
         }
     }
 }

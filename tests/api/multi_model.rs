@@ -204,7 +204,7 @@ async fn a_model_that_nobody_waited_for_may_be_unloaded() {
     until(|| container.names().len() == 1).await;
     tokio::time::sleep(ms(50)).await;
     use_in_turn(&app, &["times-2"]).await;
-    assert_eq!(container.log()[1..4], ["load times-2", "list", "unload times-1"]);
+    assert_eq!(container.log()[1..5], ["load times-2", "unload nothing", "list", "unload times-1"]);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use super::batches::{Batch, Source};
 use super::batching::{BatchLimits, Batching};
 use super::client::ContainerError;
+use super::message::shown_type;
 use super::protocol::{Dialect, RowShape};
 use super::tally::Outputs;
 use crate::model::{Forward, Message, ModelError, Reply};
@@ -34,8 +35,14 @@ pub(super) struct Asking {
 
 /// What helps when many records in one request are refused.
 enum Remedy {
-    Halves,
+    Halves(Excess),
     OneByOne,
+}
+
+/// What there was too much of.
+enum Excess {
+    Bytes,
+    Time,
 }
 
 /// A batch whose rows have their scores.
@@ -56,9 +63,9 @@ impl Asking {
                 Ok(own) => scores.extend(own),
                 Err(error) => match remedy(&error).filter(|_| part.len() > 1) {
                     None => return Err(error),
-                    Some(Remedy::Halves) => {
+                    Some(Remedy::Halves(excess)) => {
                         telemetry::count_batch_refusal("halves");
-                        self.batching.refused_bytes(rows.of(part.clone(), &self.shape).len());
+                        self.learn(excess, rows.of(part.clone(), &self.shape).len(), part.len());
                         let middle = part.start + part.len() / 2;
                         parts.extend([middle..part.end, part.start..middle]);
                     }
@@ -76,7 +83,19 @@ impl Asking {
     /// What rows may take of a request.
     pub(super) fn limits(&self, request: BatchLimits) -> BatchLimits {
         let (before, after) = self.dialect.envelope(request.rows_max, self.n_columns);
-        BatchLimits { bytes_max: request.bytes_max.saturating_sub(before.len() + after.len()), ..request }
+        let around = before.len() + after.len();
+        BatchLimits {
+            rows_max: request.rows_max,
+            bytes_max: request.bytes_max.saturating_sub(around),
+            row_bytes_max: request.row_bytes_max.saturating_sub(around),
+        }
+    }
+
+    fn learn(&self, excess: Excess, n_bytes: usize, n_rows: usize) {
+        match excess {
+            Excess::Bytes => self.batching.refused_bytes(n_bytes),
+            Excess::Time => self.batching.was_late(n_rows),
+        }
     }
 
     async fn one_by_one(self: &Arc<Self>, rows: &Rows<'_>, part: Range<usize>) -> Result<Vec<f64>, ModelError> {
@@ -87,7 +106,8 @@ impl Asking {
     async fn send(self: &Arc<Self>, rows: &Rows<'_>, part: Range<usize>) -> Result<Vec<f64>, ModelError> {
         let n_rows = part.len();
         let payload = self.dialect.enclose(rows.of(part, &self.shape), n_rows, self.n_columns);
-        let message = self.dialect.request(&self.message, payload);
+        let can_be_split = n_rows > 1;
+        let message = Message { can_be_split, ..self.dialect.request(&self.message, payload) };
         let reply = self.transport.forward(message).await?;
         self.batching.answered(n_rows, reply.took);
         let scores = self.read(reply, n_rows).await?;
@@ -120,12 +140,13 @@ impl Rows<'_> {
 fn remedy(error: &ModelError) -> Option<Remedy> {
     match error {
         ModelError::Container(ContainerError::Refused { status, .. }) => match status {
-            413 => Some(Remedy::Halves),
+            413 => Some(Remedy::Halves(Excess::Bytes)),
             // It is busy, and more requests would not help.
             408 | 429 => None,
             400..=500 => Some(Remedy::OneByOne),
             _ => None,
         },
+        ModelError::Container(ContainerError::TimedOut { .. }) => Some(Remedy::Halves(Excess::Time)),
         // Containers that take one record answer for the first or for the last one.
         ModelError::Answer(_) | ModelError::Outputs { .. } => Some(Remedy::OneByOne),
         _ => None,
@@ -143,7 +164,9 @@ pub(super) struct Read {
 /// The answer's own content type decides how it is read.
 pub(super) fn read(layout: &AnswerLayout, reply: Reply, n_records: usize) -> Result<Read, ModelError> {
     let content_type = reply.content_type.unwrap_or_default();
-    let Some(format) = Format::from_mime(&content_type) else { return Err(ModelError::AnswerType(content_type)) };
+    let Some(format) = Format::from_mime(&content_type) else {
+        return Err(ModelError::AnswerType(shown_type(&content_type)));
+    };
     let text = String::from_utf8(reply.body.into()).map_err(|_| ModelError::AnswerText)?;
     let scores = layout.read(&text, format, n_records)?;
     Ok(Read { text, content_type, format, scores })

@@ -154,7 +154,8 @@ impl Batches {
             let before = buffer.len_with(&self.shape, 0);
             let row = part.write(&mut buffer, &self.shape, &self.baseline);
             let (row_bytes, bytes) = (row.len(), before + row.len());
-            let has_room = batch.n_rows() < limits.rows_max && bytes <= limits.bytes_max;
+            let bytes_max = if batch.n_rows() == 0 { limits.row_bytes_max } else { limits.bytes_max };
+            let has_room = batch.n_rows() < limits.rows_max && bytes <= bytes_max;
             match self.known.find(row, has_room) {
                 Some(Source::Asked) => {
                     buffer.keep(&self.shape, row_bytes);
@@ -163,7 +164,7 @@ impl Batches {
                 }
                 Some(known) => batch.sources.push(known),
                 None if batch.n_rows() > 0 => break,
-                None => return Err(ModelError::RowTooLarge { bytes, limit: limits.bytes_max }),
+                None => return Err(ModelError::RowTooLarge { bytes, limit: limits.row_bytes_max }),
             }
             part.go_on(self.baseline.len());
             self.begin_part();

@@ -18,6 +18,8 @@ const SLOW: Duration = Duration::from_millis(500);
 pub struct BatchLimits {
     pub rows_max: usize,
     pub bytes_max: usize,
+    /// A single record goes alone if it has no more than these.
+    pub row_bytes_max: usize,
 }
 
 /// What is known of a container's appetite.
@@ -47,7 +49,7 @@ impl Batching {
         let learned = self.learned();
         let is_single = learned.single_since.is_some_and(|since| self.is_remembered(since));
         let rows_max = if is_single { 1 } else { self.rows_fixed.unwrap_or(learned.rows_tuned) };
-        BatchLimits { rows_max, bytes_max: self.bytes_max(&learned) }
+        BatchLimits { rows_max, bytes_max: self.bytes_max(&learned), row_bytes_max: self.bytes_max }
     }
 
     fn bytes_max(&self, learned: &Learned) -> usize {
@@ -69,6 +71,12 @@ impl Batching {
         if took > SLOW && n_rows > 1 && n_rows <= tuned {
             learned.rows_tuned = n_rows / 2;
         }
+    }
+
+    /// So many records were not answered in time.
+    pub(super) fn was_late(&self, n_rows: usize) {
+        let mut learned = self.learned();
+        learned.rows_tuned = learned.rows_tuned.min((n_rows / 2).max(1));
     }
 
     /// Many records were refused, and the same records one by one were not.
@@ -114,13 +122,15 @@ mod tests {
         assert_eq!(rows_max(&batching), 1);
         (0..40).for_each(|_| batching.answered(rows_max(&batching), QUICK / 2));
         assert_eq!(rows_max(&batching), TUNED_ROWS_MAX);
+        batching.was_late(400);
+        assert_eq!(rows_max(&batching), 200);
     }
 
     #[test]
     fn a_given_count_stays() {
         let batching = Batching::new(Some(7), 1000, HOUR);
         (0..20).for_each(|_| batching.answered(7, QUICK / 2));
-        assert_eq!(batching.limits(), BatchLimits { rows_max: 7, bytes_max: 1000 });
+        assert_eq!(batching.limits(), BatchLimits { rows_max: 7, bytes_max: 1000, row_bytes_max: 1000 });
     }
 
     #[test]

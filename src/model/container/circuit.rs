@@ -12,15 +12,18 @@ pub(super) struct Circuit {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    /// So many failures in a row.
+    /// So many failures in a row, and when the last one was told.
     Closed {
         failures: u32,
+        last: Option<Instant>,
     },
     Open {
         since: Instant,
     },
     HalfOpen,
 }
+
+const WORKING: State = State::Closed { failures: 0, last: None };
 
 /// The container is left alone.
 #[derive(Debug, PartialEq)]
@@ -29,21 +32,22 @@ pub(super) struct IsOpen;
 /// One request that may go. Dropped without an outcome it says nothing about the container.
 pub(super) struct Pass<'a> {
     circuit: &'a Circuit,
+    since: Instant,
     is_probe: bool,
 }
 
 impl Circuit {
     pub(super) fn new(failures_max: u32, open_for: Duration) -> Self {
-        Self { failures_max, open_for, state: Mutex::new(State::Closed { failures: 0 }) }
+        Self { failures_max, open_for, state: Mutex::new(WORKING) }
     }
 
     pub(super) fn enter(&self) -> Result<Pass<'_>, IsOpen> {
         let mut state = self.state();
         match *state {
-            State::Closed { .. } => Ok(Pass { circuit: self, is_probe: false }),
+            State::Closed { .. } => Ok(Pass { circuit: self, since: Instant::now(), is_probe: false }),
             State::Open { since } if since.elapsed() >= self.open_for => {
                 *state = State::HalfOpen;
-                Ok(Pass { circuit: self, is_probe: true })
+                Ok(Pass { circuit: self, since: Instant::now(), is_probe: true })
             }
             State::Open { .. } | State::HalfOpen => Err(IsOpen),
         }
@@ -58,9 +62,13 @@ impl Pass<'_> {
     pub(super) fn settle(mut self, is_working: bool) {
         let mut state = self.circuit.state();
         *state = match *state {
-            _ if is_working => State::Closed { failures: 0 },
-            State::Closed { failures } if failures + 1 < self.circuit.failures_max => {
-                State::Closed { failures: failures + 1 }
+            _ if is_working => WORKING,
+            // Requests that were under way together fail together, and that once.
+            State::Closed { failures, last } if last.is_some_and(|last| self.since <= last) => {
+                State::Closed { failures, last }
+            }
+            State::Closed { failures, .. } if failures + 1 < self.circuit.failures_max => {
+                State::Closed { failures: failures + 1, last: Some(Instant::now()) }
             }
             // Requests from before it opened do not keep it open for longer.
             State::Open { since } => State::Open { since },
@@ -97,6 +105,15 @@ mod tests {
         fail(&circuit, 2);
         circuit.enter().expect("is closed").settle(true);
         fail(&circuit, 3);
+        assert!(circuit.enter().is_err());
+    }
+
+    #[test]
+    fn requests_that_fail_together_are_one_failure() {
+        let circuit = Circuit::new(2, OPEN_FOR);
+        let passes: Vec<Pass> = (0..5).map(|_| circuit.enter().expect("is closed")).collect();
+        passes.into_iter().for_each(|pass| pass.settle(false));
+        fail(&circuit, 1);
         assert!(circuit.enter().is_err());
     }
 

@@ -6,6 +6,12 @@ use serde_json::Value;
 /// Of a container's error text, what is repeated to the client.
 const CHARS_MAX: usize = 1024;
 
+/// In place of the container's address.
+const CONTAINER: &str = "(container)";
+
+/// Of a content type.
+const TYPE_CHARS_MAX: usize = 100;
+
 /// Members of a JSON error that say what went wrong: of model servers, of the Open Inference Protocol, of frameworks.
 const TEXT_MEMBERS: [&str; 3] = ["message", "error", "detail"];
 
@@ -14,11 +20,19 @@ const TRACEBACK: &str = "Traceback (most recent call last)";
 
 /// `authority` is the container's host and port.
 pub(super) fn cleaned(body: &str, authority: &str) -> String {
-    let text = told(body);
-    let text = text.replace(authority, "(container)");
-    let text = without_places(&text);
-    let visible = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
-    visible.take(CHARS_MAX).collect()
+    // Some clients tell host and port apart.
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let text = without_places(&told(body)).replace(authority, CONTAINER).replace(host, CONTAINER);
+    visible(&text, CHARS_MAX)
+}
+
+/// A content type that could not be read, as a client may see it.
+pub(super) fn shown_type(content_type: &str) -> String {
+    visible(&without_places(content_type), TYPE_CHARS_MAX)
+}
+
+fn visible(text: &str, chars_max: usize) -> String {
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(chars_max).collect()
 }
 
 /// The part of a body that is meant for people.
@@ -94,8 +108,8 @@ mod tests {
 
     #[test]
     fn a_containers_text_is_cut_and_cannot_forge_lines() {
-        assert_eq!(cleaned(" no\r\nsuch\u{1b}[31m model\n", "host:1"), "no  such [31m model");
-        assert_eq!(cleaned(&"é".repeat(2000), "host:1").chars().count(), CHARS_MAX);
+        assert_eq!(cleaned(" no\r\nsuch\u{1b}[31m model\n", "10.0.0.9:1"), "no  such [31m model");
+        assert_eq!(cleaned(&"é".repeat(2000), "10.0.0.9:1").chars().count(), CHARS_MAX);
     }
 
     #[test]
@@ -123,7 +137,7 @@ mod tests {
             ("bad value\nTraceback (most recent call last):\n  File \"/a/b.py\"\nValueError", "bad value"),
             ("Traceback (most recent call last):\n  File \"/a/b.py\"\nValueError: x", "ValueError: x"),
         ] {
-            assert_eq!(cleaned(body, "host:1"), expected);
+            assert_eq!(cleaned(body, "10.0.0.9:1"), expected);
         }
     }
 
@@ -133,11 +147,12 @@ mod tests {
             ("GET http://10.0.0.1:8080/invocations failed", "GET (address) failed"),
             ("see \"https://user:pw@host/a\", then", "see \"(address)\", then"),
             ("url=s3://bucket/key", "url=(address)"),
-            ("host:1 refused", "(container) refused"),
+            ("10.0.0.9:1 refused", "(container) refused"),
+            ("pool(host='10.0.0.9', port=1)", "pool(host='(container)', port=1)"),
             ("File \"/opt/ml/code/a.py\", line 3", "File \"(path)\", line 3"),
             ("no /invocations here, text/csv 1/2 a/b", "no /invocations here, text/csv 1/2 a/b"),
         ] {
-            assert_eq!(cleaned(text, "host:1"), expected);
+            assert_eq!(cleaned(text, "10.0.0.9:1"), expected);
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::config::ContainerConfig;
 use crate::model::{Message, Reply};
 use crate::telemetry;
 
+/// A container that says nothing for so long is not there, however long it may take.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// Requests that are ready to be sent or under way, for each one under way.
 const BODIES_PER_REQUEST: usize = 2;
 
@@ -55,7 +58,7 @@ impl Container {
     /// Sends what a client sent, or records in its place. Scoring changes nothing in the container, so that it may be
     /// repeated.
     pub(super) async fn invoke(&self, path: &str, message: Message) -> Result<Reply, ContainerError> {
-        let deadline = message.deadline;
+        let (deadline, can_be_split) = (message.deadline, message.can_be_split);
         let ask = Ask::invocation(path, message);
         self.budget.deposit();
         for retry_idx in 0.. {
@@ -65,7 +68,8 @@ impl Container {
             };
             let pause = pause(retry_idx);
             let is_in_time = Instant::now() + pause < deadline;
-            let may_repeat = retry_idx < self.config.container_retries_max && is_in_time && is_passing(&error);
+            let may_repeat =
+                retry_idx < self.config.container_retries_max && is_in_time && is_passing(&error, can_be_split);
             if !may_repeat || !self.budget.withdraw() {
                 return Err(error);
             }
@@ -96,13 +100,26 @@ impl Container {
     async fn exchange(&self, ask: Ask, wait: Duration) -> Result<Reply, ContainerError> {
         let pass = self.pass()?;
         let outcome = self.client.send(ask, wait).await;
-        pass.settle(!outcome.as_ref().is_err_and(is_absent));
+        pass.settle(!outcome.as_ref().is_err_and(|error| self.is_absent(error)));
         telemetry::count_container_request(match &outcome {
             Ok(_) => "ok",
             Err(ContainerError::Refused { .. }) => "refused",
             Err(_) => "failed",
         });
         outcome
+    }
+
+    /// Whether the container itself is not there. Its 500 may be about one record, and a deadline that was near about
+    /// one request; they must not shut others out.
+    fn is_absent(&self, error: &ContainerError) -> bool {
+        match error {
+            ContainerError::Refused { status, .. } => matches!(status, 502..=504),
+            ContainerError::TimedOut { waited } => {
+                *waited >= SILENCE.min(Duration::from_millis(self.config.container_answer_ms) / 2)
+            }
+            ContainerError::Unreachable | ContainerError::BrokenOff => true,
+            ContainerError::TooLarge { .. } | ContainerError::LeftAlone { .. } => false,
+        }
     }
 
     fn pass(&self) -> Result<Pass<'_>, ContainerError> {
@@ -121,18 +138,11 @@ impl Container {
 }
 
 /// Whether the same request may be answered a moment later.
-fn is_passing(error: &ContainerError) -> bool {
+fn is_passing(error: &ContainerError, can_be_split: bool) -> bool {
     match error {
+        // Sooner than many records are asked together again they are asked one by one.
+        ContainerError::Refused { status: 500, .. } | ContainerError::TimedOut { .. } if can_be_split => false,
         ContainerError::Refused { status, .. } => *status == 429 || (500..600).contains(status) && *status != 507,
-        ContainerError::Unreachable | ContainerError::TimedOut { .. } | ContainerError::BrokenOff => true,
-        ContainerError::TooLarge { .. } | ContainerError::LeftAlone { .. } => false,
-    }
-}
-
-/// Whether the container itself is not there. Its 500 may be about one record, which must not shut others out.
-fn is_absent(error: &ContainerError) -> bool {
-    match error {
-        ContainerError::Refused { status, .. } => matches!(status, 502..=504),
         ContainerError::Unreachable | ContainerError::TimedOut { .. } | ContainerError::BrokenOff => true,
         ContainerError::TooLarge { .. } | ContainerError::LeftAlone { .. } => false,
     }
