@@ -2,6 +2,7 @@
 
 mod answers;
 mod connections;
+mod check;
 mod container;
 mod containers;
 mod errors;
