@@ -1,8 +1,8 @@
 //! The server as its clients meet it: a real one on a loopback port, whole answers and whole errors.
 
 mod answers;
-mod connections;
 mod check;
+mod connections;
 mod container;
 mod containers;
 mod errors;
