@@ -5,6 +5,7 @@ pub mod container;
 pub mod embedded;
 mod target;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,15 @@ pub enum Identity {
     File(String),
     /// Where its container is, and of one among many which one.
     Container { url: String, model: Vec<String> },
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::File(hash) => formatter.write_str(hash),
+            Self::Container { url, model } => write!(formatter, "{url} {}", model.join(" ")),
+        }
+    }
 }
 
 /// A model without a game: it answers messages as they come.

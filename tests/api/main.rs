@@ -7,6 +7,7 @@ mod backend_models;
 mod backend_property;
 mod backend_rows;
 mod backends;
+mod check;
 mod connections;
 mod container;
 mod containers;

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::circuit::{Circuit, Pass};
 use super::client::{Ask, Client, ContainerError};
+use super::per_model::PerModel;
 use super::retry::{RetryBudget, pause};
 use crate::config::ContainerConfig;
 use crate::model::{Message, Reply};
@@ -23,7 +24,8 @@ const BODIES_PER_REQUEST: usize = 2;
 /// A running container.
 pub struct Container {
     client: Client,
-    circuit: Circuit,
+    /// By the path of each model: one that is not well must not shut out the others.
+    circuits: PerModel<Circuit>,
     budget: RetryBudget,
     /// Requests under way.
     places: Semaphore,
@@ -36,9 +38,10 @@ impl Container {
     /// `url` is the container's base, without a slash at its end.
     pub fn new(url: &str, config: &ContainerConfig) -> Self {
         let in_flight_max = config.container_in_flight_max;
+        let (failures, open_for) = (config.circuit_failures, Duration::from_millis(config.circuit_open_ms));
         Self {
             client: Client::new(url, in_flight_max, config.container_answer_mib_max << 20),
-            circuit: Circuit::new(config.circuit_failures, Duration::from_millis(config.circuit_open_ms)),
+            circuits: PerModel::new(move || Circuit::new(failures, open_for)),
             budget: RetryBudget::new(),
             places: Semaphore::new(in_flight_max),
             bodies: Arc::new(Semaphore::new(BODIES_PER_REQUEST * in_flight_max)),
@@ -79,7 +82,8 @@ impl Container {
         unreachable!("repetitions have an end. This is a bug.")
     }
 
-    /// One request that is no invocation, once. It may take as long as it likes, and takes no place of others.
+    /// One request that is no invocation, once. It may take as long as it likes: it takes no place of others, and says
+    /// nothing about whether the container answers.
     pub(super) async fn manage(
         &self,
         method: Method,
@@ -88,24 +92,20 @@ impl Container {
         deadline: Instant,
     ) -> Result<Reply, ContainerError> {
         let wait = deadline.saturating_duration_since(Instant::now());
-        self.exchange(Ask::management(method, path, body), wait).await
+        let outcome = self.client.send(Ask::management(method, path, body), wait).await;
+        count(&outcome);
+        outcome
     }
 
     async fn attempt(&self, ask: Ask, deadline: Instant) -> Result<Reply, ContainerError> {
         let _place = self.places.acquire().await.expect("the semaphore is never closed. This is a bug.");
         let longest = Duration::from_millis(self.config.container_answer_ms);
-        self.exchange(ask, deadline.saturating_duration_since(Instant::now()).min(longest)).await
-    }
-
-    async fn exchange(&self, ask: Ask, wait: Duration) -> Result<Reply, ContainerError> {
-        let pass = self.pass()?;
+        let wait = deadline.saturating_duration_since(Instant::now()).min(longest);
+        let circuit = self.circuits.get(&ask.path);
+        let pass = self.pass(&circuit)?;
         let outcome = self.client.send(ask, wait).await;
         pass.settle(!outcome.as_ref().is_err_and(|error| self.is_absent(error)));
-        telemetry::count_container_request(match &outcome {
-            Ok(_) => "ok",
-            Err(ContainerError::Refused { .. }) => "refused",
-            Err(_) => "failed",
-        });
+        count(&outcome);
         outcome
     }
 
@@ -122,9 +122,9 @@ impl Container {
         }
     }
 
-    fn pass(&self) -> Result<Pass<'_>, ContainerError> {
+    fn pass<'a>(&self, circuit: &'a Circuit) -> Result<Pass<'a>, ContainerError> {
         let (failures, open_ms) = (self.config.circuit_failures, self.config.circuit_open_ms);
-        self.circuit.enter().map_err(|_| {
+        circuit.enter().map_err(|_| {
             telemetry::count_container_request("left alone");
             ContainerError::LeftAlone { failures, open_ms }
         })
@@ -135,6 +135,14 @@ impl Container {
         let bodies = Arc::clone(&self.bodies).acquire_owned().await;
         bodies.expect("the semaphore is never closed. This is a bug.")
     }
+}
+
+fn count(outcome: &Result<Reply, ContainerError>) {
+    telemetry::count_container_request(match outcome {
+        Ok(_) => "ok",
+        Err(ContainerError::Refused { .. }) => "refused",
+        Err(_) => "failed",
+    });
 }
 
 /// Whether the same request may be answered a moment later.
