@@ -43,13 +43,9 @@ impl Kernel {
     }
 }
 
-/// Settings of the engine, shared by all commands that explain.
+/// Settings by which endpoints are opened, whether they serve or are checked.
 #[derive(Args, Clone, Debug)]
-pub struct EngineConfig {
-    /// Where the arithmetic runs; see `explaind devices`
-    #[arg(long, env = "EXPLAIND_DEVICE", value_enum, default_value = "auto")]
-    pub device: DevicePolicy,
-
+pub struct OpenConfig {
     /// Size weights of the regression; an endpoint's Environment may name its own in EXPLAIND_KERNEL
     #[arg(long, env = "EXPLAIND_KERNEL", value_enum, default_value = "shapley")]
     pub kernel: Kernel,
@@ -63,6 +59,41 @@ pub struct EngineConfig {
     #[arg(long, env = "EXPLAIND_OPERATOR_MIB_MAX", default_value_t = 512, value_name = "MIB",
         value_parser = within::<usize, 1, 65_536>)]
     pub operator_mib_max: usize,
+
+    /// Model file, in MiB
+    #[arg(long, env = "EXPLAIND_MODEL_MIB_MAX", default_value_t = 512, value_name = "MIB",
+        value_parser = within::<u64, 1, 3_072>)]
+    pub model_mib_max: u64,
+
+    /// Baseline that an endpoint names in ShapBaselineUri, in MiB
+    #[arg(long, env = "EXPLAIND_BASELINE_MIB_MAX", default_value_t = 64, value_name = "MIB",
+        value_parser = within::<u64, 1, 3_072>)]
+    pub baseline_mib_max: u64,
+}
+
+impl OpenConfig {
+    pub fn operator_bytes_max(&self) -> usize {
+        self.operator_mib_max << 20
+    }
+
+    pub fn model_bytes_max(&self) -> u64 {
+        self.model_mib_max << 20
+    }
+
+    pub fn baseline_bytes_max(&self) -> u64 {
+        self.baseline_mib_max << 20
+    }
+}
+
+/// Settings of the engine, shared by all commands that explain.
+#[derive(Args, Clone, Debug)]
+pub struct EngineConfig {
+    /// Where the arithmetic runs; see `explaind devices`
+    #[arg(long, env = "EXPLAIND_DEVICE", value_enum, default_value = "auto")]
+    pub device: DevicePolicy,
+
+    #[command(flatten)]
+    pub open: OpenConfig,
 
     /// Records × outputs of one batch
     #[arg(long, env = "EXPLAIND_BATCH_COLUMNS_MAX", default_value_t = 4096, value_name = "COLUMNS",
@@ -78,30 +109,6 @@ pub struct EngineConfig {
     #[arg(long, env = "EXPLAIND_BATCH_WAIT_US", default_value_t = 100, value_name = "US",
         value_parser = within::<u64, 0, 1_000_000>)]
     pub batch_wait_us: u64,
-
-    /// Model file, in MiB
-    #[arg(long, env = "EXPLAIND_MODEL_MIB_MAX", default_value_t = 512, value_name = "MIB",
-        value_parser = within::<u64, 1, 3_072>)]
-    pub model_mib_max: u64,
-
-    /// Baseline that an endpoint names in ShapBaselineUri, in MiB
-    #[arg(long, env = "EXPLAIND_BASELINE_MIB_MAX", default_value_t = 64, value_name = "MIB",
-        value_parser = within::<u64, 1, 3_072>)]
-    pub baseline_mib_max: u64,
-}
-
-impl EngineConfig {
-    pub fn operator_bytes_max(&self) -> usize {
-        self.operator_mib_max << 20
-    }
-
-    pub fn model_bytes_max(&self) -> u64 {
-        self.model_mib_max << 20
-    }
-
-    pub fn baseline_bytes_max(&self) -> u64 {
-        self.baseline_mib_max << 20
-    }
 }
 
 /// Settings of models in containers and of endpoints with many models.

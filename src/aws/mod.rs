@@ -1,5 +1,6 @@
 //! AWS's words: endpoint definitions, headers, the response document, error codes. Everything else speaks the game.
 
+pub mod advice;
 pub mod definition;
 pub mod document;
 pub mod error;

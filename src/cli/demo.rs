@@ -90,13 +90,13 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
     let bundle = config.example.bundle();
     let metrics = telemetry::install_metrics()?;
     let shared = engine::open(&config.engine, &config.server)?;
-    let mut setup = definition::read(bundle.definition.as_bytes(), Path::new(""), config.engine.kernel)?;
+    let mut setup = definition::read(bundle.definition.as_bytes(), Path::new(""), config.engine.open.kernel)?;
     setup.model = ModelSource::Bundled(bundle.model);
     let link = setup.explainer.as_ref().map_or(crate::shap::Link::Identity, |explainer| explainer.link);
     let record = bundle.records.lines().next().context("the bundled records are empty. This is a bug.")?;
     serve::run_to_end(&shared, async {
         let mut registry = Registry::default();
-        registry.insert(setup.open(&shared, &engine::load_limits(&config.engine, &config.containers)).await?)?;
+        registry.insert(setup.open(&shared, &engine::load_limits(&config.engine.open, &config.containers)).await?)?;
         let app = http::App::new(registry, config.server, metrics);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);

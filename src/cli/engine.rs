@@ -7,7 +7,7 @@ use wgpu::AdapterInfo;
 
 use crate::compute::gpu::{Choice, GpuLimits, adapters, choose};
 use crate::compute::{Attributor, BatchLimits, BoxedDevice, Engine, Gpu};
-use crate::config::{ContainerConfig, DevicePolicy, EngineConfig, ServerConfig};
+use crate::config::{ContainerConfig, DevicePolicy, EngineConfig, OpenConfig, ServerConfig};
 use crate::endpoints::LoadLimits;
 use crate::explain::{Limits, Shared};
 use crate::shap::{DesignLimits, OperatorCache};
@@ -16,16 +16,20 @@ pub(super) fn open(engine: &EngineConfig, server: &ServerConfig) -> anyhow::Resu
     let limits = Limits {
         records_max: server.records_max,
         attributions_max: server.attributions_max,
-        design: DesignLimits { players_max: engine.players_max, operator_bytes_max: engine.operator_bytes_max() },
+        design: design_limits(&engine.open),
     };
-    let operators = OperatorCache::new(engine.operator_bytes_max());
+    let operators = OperatorCache::new(engine.open.operator_bytes_max());
     Ok(Shared::new(open_attributor(engine)?, operators, limits))
 }
 
-pub(super) fn load_limits(engine: &EngineConfig, containers: &ContainerConfig) -> LoadLimits {
+pub(super) fn design_limits(open: &OpenConfig) -> DesignLimits {
+    DesignLimits { players_max: open.players_max, operator_bytes_max: open.operator_bytes_max() }
+}
+
+pub(super) fn load_limits(open: &OpenConfig, containers: &ContainerConfig) -> LoadLimits {
     LoadLimits {
-        model_bytes_max: engine.model_bytes_max(),
-        baseline_bytes_max: engine.baseline_bytes_max(),
+        model_bytes_max: open.model_bytes_max(),
+        baseline_bytes_max: open.baseline_bytes_max(),
         containers: containers.clone(),
     }
 }

@@ -1,11 +1,14 @@
 //! The commands. They may use everything; nothing uses them.
 
 mod chart;
+mod check;
 mod demo;
 mod devices;
 mod engine;
 mod serve;
 mod signals;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -25,18 +28,22 @@ enum Command {
     Demo(demo::DemoConfig),
     /// Serve endpoints from their definitions
     Serve(ServeConfig),
+    /// Ask an endpoint's model as it will be asked to explain, show how its answers are read and what would mend them
+    Check(check::CheckConfig),
     /// List the adapters and say which one would be used, and why
     Devices,
 }
 
 impl Cli {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
         crate::telemetry::install_log();
         match self.command {
-            Command::Demo(config) => demo::run(config),
-            Command::Serve(config) => serve::run(config),
-            Command::Devices => devices::run(),
+            Command::Demo(config) => demo::run(config)?,
+            Command::Serve(config) => serve::run(config)?,
+            Command::Check(config) => return check::run(config),
+            Command::Devices => devices::run()?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

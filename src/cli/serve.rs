@@ -12,13 +12,13 @@ use super::engine;
 use super::signals::Signals;
 use crate::aws::definition;
 use crate::config::ServeConfig;
-use crate::endpoints::{Endpoint, Registry};
+use crate::endpoints::{Endpoint, Registry, SetupError};
 use crate::explain::Shared;
 use crate::fetch::read_file;
 use crate::{http, telemetry};
 
-const DEFINITION: &str = "endpoint.json";
-const DEFINITION_BYTES_MAX: u64 = 1 << 20;
+pub(super) const DEFINITION: &str = "endpoint.json";
+pub(super) const DEFINITION_BYTES_MAX: u64 = 1 << 20;
 
 pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
     let metrics = telemetry::install_metrics()?;
@@ -95,9 +95,12 @@ async fn open_endpoints(config: &ServeConfig, shared: &Arc<Shared>) -> anyhow::R
 async fn open_endpoint(path: &Path, config: &ServeConfig, shared: &Arc<Shared>) -> anyhow::Result<Endpoint> {
     let json = read_file(path, DEFINITION_BYTES_MAX)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let setup = definition::read(&json, folder, config.engine.kernel)?;
-    setup.open(shared, &engine::load_limits(&config.engine, &config.containers)).await.map_err(|error| {
-        let member = definition::member(&error);
-        anyhow::Error::new(error).context(member)
-    })
+    let setup = definition::read(&json, folder, config.engine.open.kernel)?;
+    setup.open(shared, &engine::load_limits(&config.engine.open, &config.containers)).await.map_err(in_member)
+}
+
+/// With the member of the definition that it is about.
+pub(super) fn in_member(error: SetupError) -> anyhow::Error {
+    let member = definition::member(&error);
+    anyhow::Error::new(error).context(member)
 }

@@ -2,6 +2,7 @@
 
 mod files;
 mod open;
+mod probe;
 mod setup;
 mod stamp;
 
@@ -12,6 +13,7 @@ use crate::explain::Explainer;
 use crate::model::Forward;
 
 pub use open::{AttributeError, LoadLimits, SetupError};
+pub use probe::Probe;
 pub use setup::{
     Baseline, BaselineSource, ContainerSource, ExplainerSetup, FeatureType, Granularity, ModelSource, Setup,
     TextSetup,

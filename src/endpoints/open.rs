@@ -112,19 +112,51 @@ async fn open_explained(
     shared: &Arc<Shared>,
     limits: &LoadLimits,
 ) -> Result<Explained, SetupError> {
+    let Parts { model, stamp, n_features, settings, feature_headers, config, .. } =
+        parts(model, setup, limits).await?;
+    let model: Arc<dyn Model> = match model {
+        OpenedModel::Container(container) => Arc::new(container),
+        OpenedModel::Files(model) => model,
+    };
+    let explainer = Explainer::new(model, n_features, settings, Arc::clone(shared))?;
+    Ok(Explained { explainer, feature_headers, stamp, config })
+}
+
+/// What an explainer is made of, loaded and checked against each other.
+pub(super) struct Parts {
+    pub(super) model: OpenedModel,
+    stamp: Stamp,
+    pub(super) n_features: usize,
+    pub(super) n_baseline_rows: usize,
+    pub(super) settings: Settings,
+    feature_headers: Option<Vec<String>>,
+    config: serde_json::Value,
+}
+
+/// Where answers come from.
+pub(super) enum OpenedModel {
+    Container(ContainerModel),
+    Files(Arc<dyn Model>),
+}
+
+pub(super) async fn parts(
+    model: &ModelSource,
+    setup: ExplainerSetup,
+    limits: &LoadLimits,
+) -> Result<Parts, SetupError> {
     let features = compiled(setup.features_attribute.as_deref()).map_err(SetupError::FeaturesAttribute)?;
     let bytes = baseline_bytes(&setup.baseline.source, limits).await?;
     let baseline = Table::read(&bytes, setup.baseline.format, features.as_ref(), BASELINE_ROWS_MAX)?;
-    let n_features = baseline.n_columns();
+    let (n_features, n_baseline_rows) = (baseline.n_columns(), baseline.n_records());
     check_types(&setup, &baseline)?;
     let (config, seed, kernel) = (&setup.config, setup.seed, setup.kernel);
     let stamp = Stamp::new(&Stamped { baseline: &bytes, config, seed, kernel, estimator: Estimator::KernelShap });
-    let model: Arc<dyn Model> = match model {
+    let model = match model {
         ModelSource::Container(source) => {
             let settings = container_settings(source, &setup, baseline)?;
-            Arc::new(ContainerModel::new(models(source, limits), settings))
+            OpenedModel::Container(ContainerModel::new(models(source, limits), settings))
         }
-        files => files::model(files, &setup, &baseline, limits)?,
+        files => OpenedModel::Files(files::model(files, &setup, &baseline, limits)?),
     };
     check_headers(&setup, n_features)?;
     let settings = Settings {
@@ -135,8 +167,8 @@ async fn open_explained(
         features: features.map(Arc::new),
         label_headers: setup.label_headers,
     };
-    let explainer = Explainer::new(model, n_features, settings, Arc::clone(shared))?;
-    Ok(Explained { explainer, feature_headers: setup.feature_headers, stamp, config: setup.config })
+    let ExplainerSetup { feature_headers, config, .. } = setup;
+    Ok(Parts { model, stamp, n_features, n_baseline_rows, settings, feature_headers, config })
 }
 
 /// An expression whose result has an order: of features, of scores or of their names.

@@ -96,20 +96,15 @@ pub struct Explanation {
 }
 
 impl Explainer {
-    /// Fails when the model's features, all of them players, would pass a limit of the operators. Under kernel
-    /// `shapley` fewer play as a rule, so there only the samples are judged.
+    /// Fails as `usual_design` does.
     pub fn new(
         model: Arc<dyn Model>,
         n_features: usize,
         settings: Settings,
         shared: Arc<Shared>,
     ) -> Result<Self, DesignError> {
-        let n_players = match settings.kernel {
-            Kernel::Shapley => n_features.min(shared.limits.design.players_max),
-            Kernel::Clarify => n_features,
-        };
         // The usual operator is there before the first request.
-        shared.operators.get(settings.design(n_players, shared.limits.design)?);
+        shared.operators.get(settings.usual_design(n_features, shared.limits.design)?);
         Ok(Self { model, settings: Arc::new(settings), shared })
     }
 
@@ -123,14 +118,17 @@ impl Explainer {
         let predictions = predictor.predict(&call).await?;
         let filter = own_filter.or_else(|| self.settings.filter.clone());
         let n_bytes = if filter.is_some() { usize::MAX } else { 0 };
-        let (predictions, selected) =
-            offload_large(n_bytes, move |_| select(filter.as_deref(), predictions, n_records)).await?;
+        let select = move || {
+            let selected = select(filter.as_deref(), &predictions, n_records)?;
+            Ok::<_, ExplainError>((predictions, selected))
+        };
+        let (predictions, selected) = offload_large(n_bytes, move |_| select()).await?;
         clock.lap(Stage::Predict);
         let mut report = Report::new(self.settings.kernel, predictions.clipped);
         let mut attributions = vec![None; n_records];
         let mut base_values = None;
         if !selected.is_empty() {
-            self.check_labels(&predictions)?;
+            self.settings.check_labels(&predictions)?;
             let predicted = Predicted { call: &call, predictor: &predictor, predictions: &predictions };
             let solved = self.attribute(&predicted, selected, &mut report, &mut clock).await?;
             solved.attributions.into_iter().for_each(|(record_idx, own)| attributions[record_idx] = Some(own));
@@ -158,14 +156,6 @@ impl Explainer {
             Ok(Arc::new(Call { message, records }))
         };
         offload_large(n_bytes, move |_| decode()).await
-    }
-
-    fn check_labels(&self, predictions: &Predictions) -> Result<(), ExplainError> {
-        let expected = predictions.values.ncols();
-        match self.settings.label_headers.as_ref().map(Vec::len) {
-            Some(got) if !labels_fit(got, expected) => Err(ExplainError::Labels { got, expected }),
-            _ => Ok(()),
-        }
     }
 
     /// Plays the games of the selected records, chunk by chunk.
@@ -290,20 +280,46 @@ pub fn labels_fit(n_labels: usize, n_outputs: usize) -> bool {
 /// Indexes of the records that the filter selects; all without one. An answer of another length is refused.
 fn select(
     filter: Option<&Filter>,
-    predictions: Predictions,
+    predictions: &Predictions,
     n_records: usize,
-) -> Result<(Predictions, Vec<usize>), ExplainError> {
+) -> Result<Vec<usize>, ExplainError> {
     if predictions.values.nrows() != n_records {
         return Err(AnswerError::Count { got: predictions.values.nrows(), expected: n_records }.into());
     }
-    let selected = match filter {
-        None => (0..n_records).collect(),
-        Some(filter) => filter.select(&answer_records(&predictions.text, predictions.format, n_records)?)?,
-    };
-    Ok((predictions, selected))
+    match filter {
+        None => Ok((0..n_records).collect()),
+        Some(filter) => Ok(filter.select(&answer_records(&predictions.text, predictions.format, n_records)?)?),
+    }
 }
 
 impl Settings {
+    /// The design of a record whose features all play. Fails when they would pass a limit of the operators; under kernel
+    /// `shapley` fewer play as a rule, so there only the samples are judged.
+    pub fn usual_design(&self, n_features: usize, limits: DesignLimits) -> Result<Design, DesignError> {
+        let n_players = match self.kernel {
+            Kernel::Shapley => n_features.min(limits.players_max),
+            Kernel::Clarify => n_features,
+        };
+        self.design(n_players, limits)
+    }
+
+    /// Indexes of the records that are explained where the request does not say which.
+    pub fn selected(&self, predictions: &Predictions, n_records: usize) -> Result<Vec<usize>, ExplainError> {
+        let selected = select(self.filter.as_deref(), predictions, n_records)?;
+        if !selected.is_empty() {
+            self.check_labels(predictions)?;
+        }
+        Ok(selected)
+    }
+
+    fn check_labels(&self, predictions: &Predictions) -> Result<(), ExplainError> {
+        let expected = predictions.values.ncols();
+        match self.label_headers.as_ref().map(Vec::len) {
+            Some(got) if !labels_fit(got, expected) => Err(ExplainError::Labels { got, expected }),
+            _ => Ok(()),
+        }
+    }
+
     fn design(&self, n_players: usize, limits: DesignLimits) -> Result<Design, DesignError> {
         Design::new(n_players, self.number_of_samples, self.seed, self.kernel, limits)
     }

@@ -8,6 +8,7 @@ mod backend_property;
 mod backend_rows;
 mod backends;
 mod connections;
+mod check;
 mod container;
 mod containers;
 mod errors;

@@ -1,10 +1,12 @@
-//! The program itself as a server, with what Linux says about its memory.
+//! The program itself: as a command that ends, and as a server with what Linux says about its memory.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Instant;
 
-use crate::support::Caller;
+use crate::support::{Caller, PATIENCE, ms};
 
 pub struct Process {
     child: Child,
@@ -16,15 +18,11 @@ pub struct Process {
 impl Process {
     /// Serves what is below these paths, on the CPU.
     pub fn serving(endpoints: &[&Path]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_explaind"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EXPLAIND_")) {
-            command.env_remove(name);
-        }
-        command.args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu"]).env("EXPLAIND_LOG", "error");
+        let mut command = explaind(&["serve", "--listen", "127.0.0.1:0", "--device", "cpu"]);
         for path in endpoints {
             command.arg("--endpoints").arg(path);
         }
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("starts");
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("is piped");
         BufReader::new(stdout).read_line(&mut line).expect("reads");
@@ -56,4 +54,36 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// An empty folder for one test.
+pub fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("creates");
+    folder
+}
+
+/// The program with nothing of the caller's environment that concerns it.
+pub fn explaind(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_explaind"));
+    command.args(arguments).stdin(Stdio::null()).env("EXPLAIND_LOG", "error");
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EXPLAIND_") && name != "EXPLAIND_LOG") {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Ends a program that should have ended by itself.
+pub fn output(command: &mut Command) -> Output {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let started = Instant::now();
+    while child.try_wait().expect("is ours").is_none() {
+        if started.elapsed() > PATIENCE {
+            let _ = child.kill();
+            break;
+        }
+        sleep(ms(5));
+    }
+    child.wait_with_output().expect("is ours")
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Instant;
@@ -10,39 +10,8 @@ use std::time::Instant;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
+use crate::process::{explaind, folder, output};
 use crate::support::{PATIENCE, example_folder, ms};
-
-/// An empty folder for one test.
-fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).expect("creates");
-    folder
-}
-
-/// The program with nothing of the caller's environment that concerns it.
-fn explaind(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_explaind"));
-    command.args(arguments).stdin(Stdio::null()).env("EXPLAIND_LOG", "error");
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EXPLAIND_") && name != "EXPLAIND_LOG") {
-        command.env_remove(name);
-    }
-    command
-}
-
-/// Ends a program that should have ended by itself.
-fn output(command: &mut Command) -> Output {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
-    let started = Instant::now();
-    while child.try_wait().expect("is ours").is_none() {
-        if started.elapsed() > PATIENCE {
-            let _ = child.kill();
-            break;
-        }
-        sleep(ms(5));
-    }
-    child.wait_with_output().expect("is ours")
-}
 
 /// The one line on stderr, with the folder hidden. Exit code 1, nothing on stdout.
 fn refusal(command: &mut Command, folder: &Path) -> String {

@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("endpoints", &["explain", "model", "records", "shap", "fetch"]),
     ("aws", &["endpoints", "explain", "model", "records", "shap"]),
     ("http", &["aws", "endpoints", "explain", "records"]),
-    ("cli", &["http", "aws", "endpoints", "explain", "compute", "records", "fetch", "shap"]),
+    ("cli", &["http", "aws", "endpoints", "explain", "model", "compute", "records", "fetch", "shap"]),
 ];
 const OPEN_TO_ALL: &[&str] = &["config", "telemetry", "offload"];
 

@@ -1,5 +1,6 @@
 //! endpoint.json, in the words of CreateModel and CreateEndpointConfig → the setup of an endpoint.
 
+mod amendment;
 mod explainer_config;
 mod json;
 mod location;
@@ -9,6 +10,8 @@ mod primary_container;
 mod shape;
 
 use std::path::Path;
+
+pub use amendment::{Amendment, Place};
 
 use super::fault::Faults;
 use crate::config::Kernel;

@@ -98,6 +98,12 @@ impl Asking {
         }
     }
 
+    /// All rows in one request, without any remedy.
+    pub(super) async fn ask_together(self: &Arc<Self>, batch: &Batch) -> Result<Vec<f64>, ModelError> {
+        let rows = Rows { bytes: Bytes::copy_from_slice(&batch.rows), batch };
+        self.send(&rows, 0..batch.n_rows()).await
+    }
+
     async fn one_by_one(self: &Arc<Self>, rows: &Rows<'_>, part: Range<usize>) -> Result<Vec<f64>, ModelError> {
         let answers = stream::iter(part).map(|row_idx| self.send(rows, row_idx..row_idx + 1));
         answers.buffered(self.in_flight_max).try_concat().await

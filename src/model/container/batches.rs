@@ -55,6 +55,33 @@ impl Batch {
         self.ends.len()
     }
 
+    /// Records as they are, as many of them as fit into one request.
+    pub(super) fn of_records<'a>(
+        records: impl Iterator<Item = &'a Cells>,
+        shape: &RowShape,
+        limits: BatchLimits,
+    ) -> Result<Self, ModelError> {
+        let (mut buffer, mut batch, columns) = (RowBuffer::default(), Self::default(), Columns::of(&[]));
+        for cells in records.take(limits.rows_max) {
+            let row_bytes = buffer.write(shape, &columns, Presence::NOBODY, cells, cells).len();
+            let bytes = buffer.len_with(shape, row_bytes);
+            match bytes <= limits.bytes_max {
+                true => buffer.keep(shape, row_bytes),
+                false if batch.n_rows() > 0 => break,
+                false => return Err(ModelError::RowTooLarge { bytes, limit: limits.bytes_max }),
+            }
+            batch.push_asked(bytes);
+        }
+        batch.rows = buffer.into_bytes();
+        Ok(batch)
+    }
+
+    /// A row that ends there is to be asked.
+    fn push_asked(&mut self, end: usize) {
+        self.ends.push(end as u32);
+        self.sources.push(Source::Asked);
+    }
+
     /// Where some of its rows stand, at least one.
     pub(super) fn bytes_of(&self, rows: Range<usize>, shape: &RowShape) -> Range<usize> {
         let before = |row_idx: usize| self.ends[row_idx - 1] as usize + shape.between_rows.len();
@@ -159,8 +186,7 @@ impl Batches {
             match self.known.find(row, has_room) {
                 Some(Source::Asked) => {
                     buffer.keep(&self.shape, row_bytes);
-                    batch.ends.push(bytes as u32);
-                    batch.sources.push(Source::Asked);
+                    batch.push_asked(bytes);
                 }
                 Some(known) => batch.sources.push(known),
                 None if batch.n_rows() > 0 => break,

@@ -24,6 +24,14 @@ impl Models {
         }
     }
 
+    /// A `GET` of this path succeeds as soon as the container can be asked.
+    pub(super) fn ready_path(&self) -> String {
+        match self {
+            Self::One(model) => model.protocol.ready_path(),
+            Self::Many(_) => Protocol::SageMaker.ready_path(),
+        }
+    }
+
     pub(super) fn container(&self) -> &Arc<Container> {
         match self {
             Self::One(model) => &model.container,

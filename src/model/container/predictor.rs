@@ -15,7 +15,7 @@ use super::batches::{Batch, Batches, Known};
 use super::batching::Batching;
 use super::interpreter::Interpreter;
 use super::models::Models;
-use super::protocol::{Dialect, Protocol, RowShape};
+use super::protocol::{Dialect, Protocol};
 use super::rows::Cells;
 use super::tally::{Outputs, Tally};
 use crate::model::{
@@ -40,10 +40,10 @@ pub struct ContainerSettings {
 }
 
 /// A container with its baseline and link.
-pub struct ContainerModel(Arc<Inner>);
+pub struct ContainerModel(pub(super) Arc<Inner>);
 
-struct Inner {
-    models: Models,
+pub(super) struct Inner {
+    pub(super) models: Models,
     interpreter: Interpreter,
     layout: Arc<AnswerLayout>,
     n_features: usize,
@@ -51,12 +51,12 @@ struct Inner {
     baselines: Vec<(Spelling, Baseline)>,
     link: Link,
     template: Option<Template>,
-    batching: Arc<Batching>,
+    pub(super) batching: Arc<Batching>,
 }
 
 /// Baseline rows as they are sent in one spelling.
-struct Baseline {
-    rows: Arc<[Cells]>,
+pub(super) struct Baseline {
+    pub(super) rows: Arc<[Cells]>,
     /// Whether a column differs among the rows.
     varies: Vec<bool>,
 }
@@ -100,21 +100,28 @@ impl ContainerModel {
 
 impl Model for ContainerModel {
     fn predictor<'a>(&'a self, message: &'a Message) -> Answer<'a, Arc<dyn Predictor>> {
-        let model = Arc::clone(&self.0);
-        let predictor = async {
-            let (transport, identity) = model.models.model(message).await?;
-            let dialect = model.interpreter.dialect(message.deadline).await?;
-            let asked = Mutex::default();
-            let predictor: Arc<dyn Predictor> =
-                Arc::new(ContainerPredictor { model, transport, identity, dialect, asked });
+        async {
+            let predictor: Arc<dyn Predictor> = Arc::new(self.0.predictor(message, |transport| transport).await?);
             Ok(predictor)
-        };
-        predictor.boxed()
+        }
+        .boxed()
     }
 }
 
 impl Inner {
-    fn baseline(&self, cells: Spelling) -> &Baseline {
+    /// What answers a message; whatever it sends goes through what `wrap` makes of its transport.
+    pub(super) async fn predictor(
+        self: &Arc<Self>,
+        message: &Message,
+        wrap: impl FnOnce(Arc<dyn Forward>) -> Arc<dyn Forward> + Send,
+    ) -> Result<ContainerPredictor, ModelError> {
+        let (transport, identity) = self.models.model(message).await?;
+        let dialect = self.interpreter.dialect(message.deadline).await?;
+        let (model, transport) = (Arc::clone(self), wrap(transport));
+        Ok(ContainerPredictor { model, transport, identity, dialect, asked: Mutex::default() })
+    }
+
+    pub(super) fn baseline(&self, cells: Spelling) -> &Baseline {
         let own = self.baselines.iter().find(|(spelling, _)| *spelling == cells);
         &own.expect("the protocol names all its spellings. This is a bug.").1
     }
@@ -140,8 +147,8 @@ impl Inner {
 }
 
 /// A container during one request.
-struct ContainerPredictor {
-    model: Arc<Inner>,
+pub(super) struct ContainerPredictor {
+    pub(super) model: Arc<Inner>,
     transport: Arc<dyn Forward>,
     identity: Identity,
     dialect: Arc<Dialect>,
@@ -164,7 +171,7 @@ impl Asked {
 }
 
 impl ContainerPredictor {
-    async fn predictions(&self, call: &Arc<Call>) -> Result<Predictions, ModelError> {
+    pub(super) async fn predictions(&self, call: &Arc<Call>) -> Result<Predictions, ModelError> {
         let (n_columns, expected) = (call.records.n_columns(), self.model.n_features);
         if n_columns != expected {
             return Err(ModelError::Width { record: 1, n_columns, expected });
@@ -198,13 +205,10 @@ impl ContainerPredictor {
         games: Vec<Game>,
         predictions: &Predictions,
     ) -> Result<Values, ModelError> {
-        let format = call.records.format();
-        let shape = self.dialect.shape(format, self.model.template.as_ref())?;
-        let baseline = Arc::clone(&self.model.baseline(shape.cells).rows);
-        let outputs = Outputs::of(predictions);
+        let asking = self.asking(call, predictions)?;
+        let baseline = Arc::clone(&self.model.baseline(asking.shape.cells).rows);
         let asked = locked(&self.asked).take();
-        let mut asked = asked.unwrap_or_else(|| Asked::nothing(&outputs, baseline.len()));
-        let asking = self.asking(call, shape, outputs);
+        let mut asked = asked.unwrap_or_else(|| Asked::nothing(&asking.outputs, baseline.len()));
         let games: Arc<[Game]> = games.into();
         let batches =
             Batches::new(Arc::clone(call), Arc::clone(&games), baseline, Arc::clone(&asking.shape), asked.known);
@@ -237,18 +241,20 @@ impl ContainerPredictor {
         Ok((known, tally.take_means()))
     }
 
-    fn asking(&self, call: &Call, shape: RowShape, outputs: Outputs) -> Arc<Asking> {
-        Arc::new(Asking {
+    /// How synthetic records of a call are asked, whose answers have the outputs of its predictions.
+    pub(super) fn asking(&self, call: &Call, predictions: &Predictions) -> Result<Arc<Asking>, ModelError> {
+        let shape = self.dialect.shape(call.records.format(), self.model.template.as_ref())?;
+        Ok(Arc::new(Asking {
             transport: Arc::clone(&self.transport),
             message: call.message.clone(),
             dialect: Arc::clone(&self.dialect),
             shape: Arc::new(shape),
             n_columns: call.records.n_columns(),
             layout: Arc::clone(&self.model.layout),
-            outputs,
+            outputs: Outputs::of(predictions),
             batching: Arc::clone(&self.model.batching),
             in_flight_max: self.model.models.container().config().container_in_flight_max,
-        })
+        }))
     }
 }
 
