@@ -96,7 +96,8 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
     let record = bundle.records.lines().next().context("the bundled records are empty. This is a bug.")?;
     serve::run_to_end(&shared, async {
         let mut registry = Registry::default();
-        registry.insert(setup.open(&shared, &engine::load_limits(&config.engine.open, &config.containers)).await?)?;
+        registry
+            .insert(setup.open(&shared, &engine::load_limits(&config.engine.open, &config.containers)).await?)?;
         let app = http::App::new(registry, config.server, metrics);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);

@@ -1,6 +1,6 @@
 //! `explaind check` as an operator meets it: the real program against containers of every kind, whole outputs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -8,14 +8,17 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::container::{Asked, StubContainer, baseline, csv, refusing, typed};
+use crate::many_models::{Manner, ManyModels};
 use crate::process::{explaind, folder, output};
+use crate::show::round;
+use crate::support::{example_folder, records};
 
 const RECORDS: &str = "1,2\n3,4\n5,6\n";
 const JSON_RECORDS: &str = "{\"features\":[1,2]}\n{\"features\":[3,4]}\n";
 
 /// A folder with a definition and records.
 struct Case {
-    folder: std::path::PathBuf,
+    folder: PathBuf,
     input: &'static str,
 }
 
@@ -41,7 +44,7 @@ impl Case {
     }
 }
 
-/// Times, ports and folders hidden, the exit code last.
+/// Times, ports and folders hidden.
 fn shown(text: &str, folder: &Path) -> String {
     let text = text.replace(&folder.display().to_string(), "[folder]");
     text.lines().map(without_time).map(|line| without_port(&line) + "\n").collect()
@@ -62,7 +65,9 @@ fn without_time(line: &str) -> String {
 fn without_port(line: &str) -> String {
     match line.split_once("127.0.0.1:") {
         None => line.to_owned(),
-        Some((before, after)) => format!("{before}[address]{}", after.trim_start_matches(|c: char| c.is_ascii_digit())),
+        Some((before, after)) => {
+            format!("{before}[address]{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
     }
 }
 
@@ -76,9 +81,9 @@ async fn container(answer: impl Fn(&Asked) -> Response<Body> + Send + Sync + 'st
     .await
 }
 
-/// The sum of a CSV line's cells, as a part of 100.
+/// The sum of a CSV line's numbers, as a part of 100.
 fn score(line: &str) -> f64 {
-    line.split(',').map(|cell| cell.parse::<f64>().expect("cells are numbers")).sum::<f64>() / 100.0
+    line.split(',').map(|cell| cell.parse().unwrap_or(0.0)).sum::<f64>() / 100.0
 }
 
 fn lines(asked: &Asked, line: impl Fn(&str) -> String) -> String {
@@ -194,24 +199,127 @@ async fn records_of_another_width_are_told() {
 async fn json_that_nobody_reads_is_mended_by_what_clients_accept() {
     let container = container(|asked| match asked.header("accept") {
         Some("text/csv") => csv(lines(asked, |line| score(line).to_string())),
-        _ => typed("application/json", format!("[{}]", lines(asked, |line| score(line).to_string()).replace('\n', ", "))),
+        _ => typed(
+            "application/json",
+            format!("[{}]", lines(asked, |line| score(line).to_string()).replace('\n', ", ")),
+        ),
     })
     .await;
     let endpoint = container.endpoint(baseline("0,0"));
     let (code, text) = Case::new("accept", &endpoint, ("records.csv", RECORDS)).run(&[]).await;
     assert_snapshot!(text);
     assert_eq!(code, 1);
-    let (code, _) = Case::new("accept-given", &endpoint, ("records.csv", RECORDS)).run(&["--accept", "text/csv"]).await;
+    let (code, _) =
+        Case::new("accept-given", &endpoint, ("records.csv", RECORDS)).run(&["--accept", "text/csv"]).await;
     assert_eq!(code, 0);
 }
 
 #[tokio::test]
 async fn json_that_nothing_mends_gets_no_proposal() {
-    let container = container(|_| typed("application/json", "{\"predictions\": [[0.25, 0.75]]}")).await;
+    let container = container(|_| typed("application/json", "{\"result\": [0.25]}")).await;
     let endpoint = container.endpoint(baseline("0,0"));
     let (code, text) = Case::new("json", &endpoint, ("records.csv", RECORDS)).run(&[]).await;
     assert_snapshot!(text);
     assert_eq!(code, 1);
+}
+
+#[tokio::test]
+async fn a_server_of_mlflow_is_asked_as_one() {
+    let container = container(|asked| {
+        let request: Value = serde_json::from_str(&asked.body).unwrap_or_default();
+        let Some(rows) = request["dataframe_split"]["data"].as_array() else {
+            return refusing(400, "{\"error_code\": \"BAD_REQUEST\", \"message\": \"No rows.\"}");
+        };
+        let sum = |row: &Value| row.as_array().into_iter().flatten().filter_map(Value::as_f64).sum::<f64>();
+        let scores: Vec<f64> = rows.iter().map(|row| sum(row) / 100.0).collect();
+        typed("application/json", json!({ "predictions": scores }).to_string())
+    })
+    .await;
+    let endpoint = container.endpoint(baseline("0,0"));
+    let (code, text) = Case::new("mlflow", &endpoint, ("records.csv", RECORDS)).run(&[]).await;
+    assert_snapshot!(text);
+    assert_eq!(code, 1);
+    let endpoint = container.endpoint_with(baseline("0,0"), json!({"EXPLAIND_PROTOCOL": "mlflow"}));
+    let (code, text) = Case::new("mlflow-named", &endpoint, ("records.csv", RECORDS)).run(&[]).await;
+    assert!(text.ends_with("\nExplanations will work.\n"), "{text}");
+    assert_eq!(code, 0);
+}
+
+#[tokio::test]
+async fn one_of_many_models_is_checked() {
+    let container = ManyModels::start(Manner::default()).await;
+    let endpoint = container.endpoint("/opt/models", Some(baseline("0,0")));
+    let many = |test| Case::new(test, &endpoint, ("records.csv", RECORDS));
+    let (code, text) = many("many").run(&["--target-model", "times-2"]).await;
+    assert_snapshot!(text);
+    assert_eq!(code, 0);
+    let (code, text) = many("many-none").run(&[]).await;
+    assert!(text.contains("the endpoint has many models: --target-model must name one"), "{text}");
+    assert_eq!(code, 1);
+    let (code, text) = many("many-unknown").run(&["--target-model", "nobody"]).await;
+    assert!(text.contains("two records       skipped"), "{text}");
+    assert_eq!(code, 1);
+}
+
+#[tokio::test]
+async fn a_model_file_needs_no_requests() {
+    let folder = example_folder("breast-cancer");
+    let json = std::fs::read(folder.join("endpoint.json")).expect("reads");
+    let mut endpoint: Value = serde_json::from_slice(&json).expect("is JSON");
+    endpoint["PrimaryContainer"]["ModelDataUrl"] = json!(folder.join("model.json"));
+    let case = Case::new("file", &endpoint, ("records.csv", &records("breast-cancer", 2)));
+    let (code, text) = case.run(&[]).await;
+    assert_snapshot!(round(&text.replace(&folder.display().to_string(), "[example]")));
+    assert_eq!(code, 0);
+}
+
+#[tokio::test]
+async fn what_else_may_be_wrong_is_told() {
+    let good = container(|asked| csv(lines(asked, |line| format!("{},{}", score(line), 1.0 - score(line))))).await;
+    let restless = StubContainer::start(|asked| match asked.target.as_str() {
+        "GET /ping" => refusing(500, "not yet"),
+        _ => csv(lines(asked, |line| format!("{}", score(line) + asked.body.len() as f64 / 1e8))),
+    })
+    .await;
+    let mut filter = baseline("0,0");
+    filter["EnableExplanations"] = json!("[0]>`0.9`");
+    let mut text_filter = baseline("0,0");
+    text_filter["EnableExplanations"] = json!("score>`0.9`");
+    let mut logit = baseline("0,0");
+    logit["ShapConfig"]["UseLogit"] = json!(true);
+    let labels = with(baseline("0,0"), json!({"LabelHeaders": ["a", "b", "c"]}));
+    for (test, endpoint, records, expected, code) in [
+        (
+            "header",
+            good.endpoint(baseline("0,0")),
+            "a,b\n1,2\n",
+            "warning: the first record looks like a header row",
+            0,
+        ),
+        ("filter", good.endpoint(filter), RECORDS, "EnableExplanations would have 0 of 1 explained", 0),
+        ("filter-fails", good.endpoint(text_filter), RECORDS, "gives null on record 1, not true or false", 1),
+        ("labels", good.endpoint(labels), RECORDS, "3 LabelHeaders for 2 outputs of the model", 1),
+        ("logit", good.endpoint(logit), "1,200\n", "warning: UseLogit needs scores from 0 to 1", 0),
+        (
+            "not-ready",
+            restless.endpoint(baseline("0,0")),
+            RECORDS,
+            "ready             warning [n] ms  GET /ping",
+            0,
+        ),
+        (
+            "restless",
+            restless.endpoint(baseline("0,0")),
+            RECORDS,
+            "attributions can be no more exact than that",
+            0,
+        ),
+        ("empty", good.endpoint(baseline("0,0")), "", "the payload has no records", 1),
+    ] {
+        let (found, text) = Case::new(test, &endpoint, ("records.csv", records)).run(&[]).await;
+        assert!(text.contains(expected), "{test}: {text}");
+        assert_eq!(found, code, "{test}: {text}");
+    }
 }
 
 #[tokio::test]

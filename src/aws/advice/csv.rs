@@ -162,7 +162,8 @@ mod tests {
             ("\"['a','b']\",\"[0.25,0.75]\"", 1, true, ""),
         ] {
             let doubt = doubt(text, n_records, has_labels);
-            let told = doubt.map(|Doubt { reason, amendment }| format!("{reason}; {}", amendment.lines().join(" ")));
+            let told =
+                doubt.map(|Doubt { reason, amendment }| format!("{reason}; {}", amendment.lines().join(" ")));
             assert_eq!(told.unwrap_or_default(), expected, "{text}");
         }
     }

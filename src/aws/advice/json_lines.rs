@@ -113,7 +113,10 @@ mod tests {
                 vec![attribute("probability"), attribute("predicted_label")],
             ),
             ("{\"a\":1,\"b\":0.5}", vec![attribute("b"), attribute("a")]),
-            ("{\"id\":7,\"out\":{\"class scores\":[1,0]}}", vec![attribute("out.\"class scores\""), attribute("id")]),
+            (
+                "{\"id\":7,\"out\":{\"class scores\":[1,0]}}",
+                vec![attribute("out.\"class scores\""), attribute("id")],
+            ),
             ("{\"predictions\":[{\"score\":0.6}]}", vec![attribute("predictions[0].score")]),
             (
                 "{\"labels\":[\"a\",\"b\"],\"probabilities\":[0.25,0.75]}",

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::definition::{Amendment, Place};
 use crate::explain::ExplainError;
-use crate::model::container::ContainerError;
+use crate::model::container::{ContainerError, ProtocolError};
 use crate::model::{ModelError, Reply};
 use crate::records::{AnswerError, Format};
 
@@ -39,6 +39,7 @@ pub fn for_answer(error: &ExplainError, reply: Option<&Reply>, n_records: usize)
     let amend = |amendments: Vec<Amendment>| amendments.into_iter().map(Remedy::Amend).collect();
     match reply {
         None => for_refusal(error),
+        Some(reply) if is_about_outputs(error) => amend(outputs(&reply.body)),
         Some(_) if !is_about_places(error) => Vec::new(),
         Some(reply) => {
             let text = String::from_utf8_lossy(&reply.body);
@@ -76,6 +77,22 @@ fn is_about_places(error: &ExplainError) -> bool {
             | AnswerError::NoScores { .. }
             | AnswerError::Outputs { .. }
     )
+}
+
+/// Whether a server of the Open Inference Protocol answers with more than scores.
+fn is_about_outputs(error: &ExplainError) -> bool {
+    use ProtocolError::{NoOutput, Outputs};
+    matches!(error, ExplainError::Model(ModelError::Protocol(Outputs { .. } | NoOutput { .. })))
+}
+
+/// Probabilities before all others.
+fn outputs(body: &[u8]) -> Vec<Amendment> {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let outputs = answer["outputs"].as_array().into_iter().flatten();
+    let mut names: Vec<&str> = outputs.filter_map(|output| output["name"].as_str()).collect();
+    names.sort_by_key(|name| !name.contains("prob"));
+    let amendment = |name| Amendment::new(Place::Environment, [("EXPLAIND_V2_OUTPUT", json!(name))]);
+    names.into_iter().take(CANDIDATES_MAX).map(amendment).collect()
 }
 
 /// Servers of MLflow and of the Open Inference Protocol answer JSON; others speak as the client likes it.
@@ -144,6 +161,15 @@ mod tests {
             let expected: Vec<&str> = protocol.into_iter().chain(accept).collect();
             assert_eq!(told(for_answer(&error, Some(&reply("application/json", body)), 1)), expected, "{body}");
         }
+    }
+
+    #[test]
+    fn one_of_several_outputs_is_chosen() {
+        let error: ExplainError = ModelError::from(ProtocolError::Outputs { names: String::new() }).into();
+        let body = r#"{"outputs":[{"name":"predict","data":[1]},{"name":"predict_proba","data":[0.5]}]}"#;
+        let expected = ["\"EXPLAIND_V2_OUTPUT\": \"predict_proba\"", "\"EXPLAIND_V2_OUTPUT\": \"predict\""];
+        assert_eq!(told(for_answer(&error, Some(&reply("application/json", body)), 1)), expected);
+        assert_eq!(told(for_answer(&error, Some(&reply("application/json", "no json")), 1)), [""; 0]);
     }
 
     #[test]

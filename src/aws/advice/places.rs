@@ -133,7 +133,8 @@ mod tests {
     fn what_nests_deep_or_wide_is_cut() {
         let deep = (0..40).fold(json!(1), |inner, _| json!({ "a": inner }));
         assert_eq!(places(&deep), []);
-        let wide: Value = (0..1000).map(|idx| (idx.to_string(), json!(idx))).collect::<serde_json::Map<_, _>>().into();
+        let wide: Value =
+            (0..1000).map(|idx| (idx.to_string(), json!(idx))).collect::<serde_json::Map<_, _>>().into();
         assert_eq!(places(&wide).len(), PLACES_MAX);
     }
 }

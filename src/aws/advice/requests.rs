@@ -12,9 +12,8 @@ const MIB: usize = 1 << 20;
 /// Amendments that may find the features of a record; of several lists, one as long as the baseline is wide comes first.
 pub fn for_features(line: &str, n_features: usize) -> Vec<Amendment> {
     let Some(record) = object(line) else { return Vec::new() };
-    let attribute = |place: Place| {
-        Amendment::new(Part::InferenceConfig, [("FeaturesAttribute", json!(place.expression()))])
-    };
+    let attribute =
+        |place: Place| Amendment::new(Part::InferenceConfig, [("FeaturesAttribute", json!(place.expression()))]);
     lists(&record, n_features).into_iter().map(attribute).take(CANDIDATES_MAX).collect()
 }
 

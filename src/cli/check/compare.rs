@@ -24,6 +24,17 @@ pub(super) enum Comparison {
     Other(String),
 }
 
+impl Comparison {
+    pub(super) fn worse(self, other: Self) -> Self {
+        match (&self, &other) {
+            (Self::Same { difference: own }, Self::Same { difference }) if own >= difference => self,
+            (Self::Same { .. }, _) => other,
+            (Self::Near(_), Self::Other(_)) => other,
+            _ => self,
+        }
+    }
+}
+
 /// `alone` are the scores of the first record, asked by itself; each row of `scores` is a record that `rows` names.
 /// Records that stand in several rows must have the same scores in all of them.
 pub(super) fn compare(alone: ArrayView1<f64>, rows: &[BatchRow], scores: &Array2<f64>) -> Comparison {

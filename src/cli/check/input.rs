@@ -34,7 +34,6 @@ pub(super) struct Records {
     payload: Payload,
     /// As they stand in the file.
     pub(super) lines: Vec<String>,
-    pub(super) n_features: usize,
     /// The first record has words where the second has numbers.
     pub(super) has_header: bool,
 }
@@ -43,7 +42,9 @@ impl Input {
     pub(super) fn read(self) -> anyhow::Result<Payload> {
         let content_type = self.content_type()?;
         let format = Format::from_mime(&content_type).with_context(|| {
-            format!("the content type {content_type:?} is not supported; supported: text/csv, application/jsonlines")
+            format!(
+                "the content type {content_type:?} is not supported; supported: text/csv, application/jsonlines"
+            )
         })?;
         let bytes = read_file(&self.path, FILE_BYTES_MAX)?;
         Ok(Payload { bytes, content_type, format, target_model: self.target_model })
@@ -74,11 +75,13 @@ impl Payload {
 
     pub(super) fn into_records(self, table: &Table) -> Records {
         let lines = match self.format {
-            Format::Csv => table.rows().map(|row| row.map(|cell| cell.raw()).collect::<Vec<_>>().join(",")).collect(),
+            Format::Csv => {
+                table.rows().map(|row| row.map(|cell| cell.raw()).collect::<Vec<_>>().join(",")).collect()
+            }
             Format::JsonLines => String::from_utf8_lossy(&self.bytes).lines().map(str::to_owned).collect(),
         };
         let has_header = self.format == Format::Csv && has_header(table);
-        Records { payload: self, lines, n_features: table.n_columns(), has_header }
+        Records { payload: self, lines, has_header }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What was found → lines of plain text, none wider than the terminal. Asks nothing and judges nothing.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -9,7 +10,6 @@ use ndarray::ArrayView1;
 
 use crate::aws::advice::Remedy;
 use crate::aws::definition::{Amendment, Place};
-use crate::model::Predictions;
 use crate::model::container::Exchange;
 use crate::records::spell;
 
@@ -167,7 +167,7 @@ impl<W: Write> Report<W> {
 enum Side<'a> {
     /// A line for each record.
     Lines(Vec<String>),
-    Whole(std::borrow::Cow<'a, str>),
+    Whole(Cow<'a, str>),
 }
 
 impl<'a> Side<'a> {
@@ -193,11 +193,6 @@ pub(super) fn read_as(scores: ArrayView1<f64>, labels: Option<&[String]>) -> Str
     format!("scores {}{}", numbers(scores), labels.unwrap_or_default())
 }
 
-/// The same for a record of a whole answer.
-pub(super) fn read_of(predictions: &Predictions, idx: usize) -> Option<String> {
-    Some(read_as(predictions.values.row(idx), predictions.labels.as_deref()))
-}
-
 pub(super) fn numbers(scores: ArrayView1<f64>) -> String {
     list(scores.iter().map(|score| spell(*score)))
 }
@@ -207,6 +202,11 @@ fn list(items: impl ExactSizeIterator<Item = String>) -> String {
     let mut shown: Vec<String> = items.take(NUMBERS_SHOWN).collect();
     shown.extend(has_more.then(|| "...".to_owned()));
     format!("[{}]", shown.join(", "))
+}
+
+pub(super) fn count(n: usize, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{plural}")
 }
 
 fn or_none(text: Option<&str>) -> &str {

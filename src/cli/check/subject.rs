@@ -13,10 +13,10 @@ use crate::aws::advice::{self, Doubt, Remedy};
 use crate::aws::definition;
 use crate::cli::serve;
 use crate::config::Kernel;
-use crate::endpoints::{LoadLimits, ModelSource, Probe, Setup};
+use crate::endpoints::{ContainerSource, LoadLimits, ModelSource, Probe, Setup};
 use crate::explain::ExplainError;
 use crate::fetch::read_file;
-use crate::model::container::{Asked, BatchLimits, BatchRow, Exchange};
+use crate::model::container::{Asked, BatchLimits, BatchRow, ContainerError, Exchange, Protocol};
 use crate::model::{ModelError, Predictions};
 use crate::records::Format;
 use crate::shap::DesignLimits;
@@ -119,8 +119,16 @@ fn place(model: &ModelSource) -> String {
     match model {
         ModelSource::File(path) => format!("the model file {}", name(path)),
         ModelSource::Bundled(_) => "the bundled model".to_owned(),
-        ModelSource::Folder(path) => format!("model files in {}", name(path)),
-        ModelSource::Container(source) => format!("the container at {}", source.url),
+        ModelSource::Folder(path) => format!("the model files in {}", name(path)),
+        ModelSource::Container(ContainerSource { url, models: Some(_), .. }) => {
+            format!("many models in the container at {url}")
+        }
+        ModelSource::Container(ContainerSource { url, protocol: Protocol::SageMaker, .. }) => {
+            format!("the container at {url}")
+        }
+        ModelSource::Container(ContainerSource { url, protocol, .. }) => {
+            format!("the container at {url}, protocol {}", protocol.name())
+        }
     }
 }
 
@@ -148,7 +156,7 @@ impl Subject {
         advice::doubt(&own.text, own.format, n_records, own.values.ncols(), has_labels)
     }
 
-    /// None where there is no container. Fails before anything is asked.
+    /// Synthetic records; the inner error is that of a batch that could not be written.
     pub(super) async fn batch(
         &self,
         records: &Records,
@@ -188,16 +196,19 @@ impl Batched {
         self.together.read.as_ref().ok().or_else(remedied)
     }
 
-    /// What spares serving the request that was refused.
-    pub(super) fn spare(&self) -> Option<Remedy> {
+    /// What spares serving the request that was refused, and the records of a request that was not.
+    pub(super) fn spare(&self) -> Option<(Remedy, usize)> {
         let asked = self.with_remedies.as_ref().filter(|asked| asked.read.is_ok())?;
         if self.limits.rows_max == 1 {
-            return Some(Remedy::Amend(advice::for_single_records()));
+            return Some((Remedy::Amend(advice::for_single_records()), 1));
         }
         let bytes = |exchange: &Exchange| exchange.sent.payload.len();
         let whole = self.together.exchanges.iter().map(bytes).max()?;
-        let taken = asked.exchanges.iter().filter(|exchange| exchange.reply.is_some()).map(bytes).max()?;
-        Some(Remedy::Amend(advice::for_size(self.rows.len(), whole, taken)))
+        let taken: Vec<usize> =
+            asked.exchanges.iter().filter(|exchange| exchange.reply.is_some()).map(bytes).collect();
+        let largest = taken.iter().copied().max()?;
+        let n_rows = (self.rows.len() / taken.len()).max(1);
+        Some((Remedy::Amend(advice::for_size(self.rows.len(), whole, largest)), n_rows))
     }
 }
 
@@ -210,12 +221,11 @@ pub(super) fn told(error: &ExplainError) -> String {
 }
 
 pub(super) fn told_of_model(error: &ModelError) -> String {
-    use crate::model::container::ContainerError::Refused;
     match error {
-        ModelError::Container(Refused { status, message }) if message.is_empty() => {
+        ModelError::Container(ContainerError::Refused { status, message }) if message.is_empty() => {
             format!("the container refused with status {status}")
         }
-        ModelError::Container(Refused { status, message }) => {
+        ModelError::Container(ContainerError::Refused { status, message }) => {
             format!("the container refused with status {status}: {message}")
         }
         error => error.to_string(),

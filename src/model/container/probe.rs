@@ -64,7 +64,8 @@ impl ContainerModel {
     /// What will answer such a message.
     pub async fn probe(&self, message: &Message) -> Result<ContainerProbe, ModelError> {
         let mut recorder = None;
-        let predictor = self.0.predictor(message, |transport| recorder.insert(Recorder::new(transport)).clone()).await?;
+        let predictor =
+            self.0.predictor(message, |transport| recorder.insert(Recorder::new(transport)).clone()).await?;
         let recorder = recorder.expect("a predictor has a transport. This is a bug.");
         Ok(ContainerProbe { predictor, recorder })
     }
