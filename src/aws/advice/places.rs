@@ -55,11 +55,11 @@ impl Place {
 
     /// The name of the innermost member.
     pub(super) fn name(&self) -> &str {
-        let members = self.0.iter().filter_map(|step| match step {
+        let mut members = self.0.iter().filter_map(|step| match step {
             Step::Member(name) => Some(name.as_str()),
             Step::Only => None,
         });
-        members.last().unwrap_or_default()
+        members.next_back().unwrap_or_default()
     }
 
     /// As JMESPath.

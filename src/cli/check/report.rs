@@ -158,8 +158,8 @@ impl<W: Write> Report<W> {
                 self.amendment(&all)?;
             }
         }
-        let accepts = remedies.iter().filter(|remedy| matches!(remedy, Remedy::Accept(_)));
-        accepts.last().map_or(Ok(()), |remedy| self.remedy(remedy))
+        let accepted = remedies.iter().rfind(|remedy| matches!(remedy, Remedy::Accept(_)));
+        accepted.map_or(Ok(()), |remedy| self.remedy(remedy))
     }
 }
 

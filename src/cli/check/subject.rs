@@ -174,7 +174,7 @@ impl Subject {
                 Err(_) if rows.len() > 1 => Some(batch.with_remedies().await),
                 _ => None,
             };
-            Ok(Batched { rows, together, with_remedies, limits: container.limits() })
+            Ok(Batched { rows, together, with_remedies, limits: probe.limits() })
         };
         Ok(batched.await)
     }

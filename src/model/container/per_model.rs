@@ -37,7 +37,10 @@ mod tests {
     fn each_model_has_its_own() {
         let per_model = PerModel::new(|| Mutex::new(0));
         *per_model.get("a").lock().expect("no panic") = 5;
-        assert_eq!((*per_model.get("a").lock().expect("no panic"), *per_model.get("b").lock().expect("no panic")), (5, 0));
+        assert_eq!(
+            (*per_model.get("a").lock().expect("no panic"), *per_model.get("b").lock().expect("no panic")),
+            (5, 0)
+        );
     }
 
     #[test]

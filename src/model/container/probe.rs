@@ -79,14 +79,14 @@ impl ContainerModel {
     pub fn ready_path(&self) -> String {
         self.0.models.ready_path()
     }
-
-    /// What one request may hold by now, after what was refused.
-    pub fn limits(&self) -> BatchLimits {
-        self.0.batching.limits()
-    }
 }
 
 impl ContainerProbe {
+    /// What one request may hold by now, after what was refused.
+    pub fn limits(&self) -> BatchLimits {
+        self.predictor.batching().limits()
+    }
+
     /// The client's own records.
     pub async fn own(&self, call: &Arc<Call>) -> Asked<Predictions> {
         self.recorder.hear(self.predictor.predictions(call)).await
@@ -101,7 +101,7 @@ impl ContainerProbe {
         rows_max: usize,
     ) -> Result<ProbeBatch<'_>, ModelError> {
         let asking = self.predictor.asking(call, predictions)?;
-        let limits = self.predictor.model.batching.limits();
+        let limits = self.limits();
         let limits = asking.limits(BatchLimits { rows_max: limits.rows_max.min(rows_max).max(1), ..limits });
         let baseline = &self.predictor.model.baseline(asking.shape.cells).rows;
         let records = Cells::of_records(&call.records, asking.shape.cells);

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -93,6 +94,37 @@ def test_the_definition_of_the_readme_serves(serve, tmp_path):
     (folder / "endpoint.json").write_text(definition)
     answer = serve(folder).invoke("loans", "1,2,3,4,5")
     assert answer.document["label_headers"] == ["default"]
+
+
+def without_times(text):
+    return [re.sub(r" +\d+ ms", " ms", line) for line in text.splitlines()]
+
+
+def test_the_check_of_the_readme_finds_what_is_missing(stub, tmp_path):
+    def answer(asked):
+        lines = ['{"label":"no","score":0.31}' for _ in asked.body.splitlines()]
+        return Reply("\n".join(lines), "application/jsonlines")
+
+    whole = block("json", "Image").replace("http://127.0.0.1:8080", stub(answer).url)
+    folder = tmp_path / "loans-remote"
+    folder.mkdir()
+    (tmp_path / "records.jsonl").write_text('{"features":[25,31000]}\n{"features":[41,52000]}\n')
+    binary = Path(os.environ["EXPLAIND_BIN"]).resolve()
+    command = block("sh", "-- check").replace("cargo run --release --", str(binary))
+
+    def check(definition):
+        (folder / "endpoint.json").write_text(definition)
+        return subprocess.run(
+            command, shell=True, cwd=tmp_path, env=settings(), text=True, capture_output=True, timeout=ENDED_S
+        )
+
+    lacking = check(whole.replace('"ProbabilityAttribute": "score", ', ""))
+    shown = without_times(block("text", "one record"))
+    printed = without_times(lacking.stdout)
+    start = printed.index(shown[0])
+    assert (lacking.returncode, printed[start : start + len(shown)]) == (1, shown), lacking
+    complete = check(whole)
+    assert (complete.returncode, complete.stdout.splitlines()[-1]) == (0, "Explanations will work."), complete
 
 
 def test_the_container_of_the_readme_is_explained(serve, stub, tmp_path):
