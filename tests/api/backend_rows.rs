@@ -201,6 +201,18 @@ async fn promise_4_nothing_more_is_asked_when_the_deadline_passes() {
 }
 
 #[tokio::test]
+async fn promise_4_nothing_is_asked_when_the_deadline_has_passed() {
+    let hanging = |idx, _: &Asked| (idx > 0).then_some(Fault::Hang);
+    let container = FaultServer::scoring(|row| row.iter().sum(), hanging).await;
+    let definition = container.endpoint(batches(&ten("0"), 10));
+    let app = TestApp::hosting(&[definition], in_flight(4), |server| server.deadline_ms = 300).await;
+    assert_eq!(app.send(invoke("remote", ten("1"))).await.status, 424);
+    until(|| container.n_under_way() == 0).await;
+    sleep(ms(100)).await;
+    assert_eq!(container.n_requests(), 1 + 4, "{:?}", container.sizes());
+}
+
+#[tokio::test]
 async fn promise_4_a_container_that_hangs_until_the_deadline_is_told_in_the_words_of_aws() {
     let container = FaultServer::start(|_, _| Some(Fault::Hang)).await;
     let few_ms = |server: &mut ServerConfig| server.deadline_ms = 200;
