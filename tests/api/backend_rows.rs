@@ -171,6 +171,21 @@ async fn batches_shrink_when_answers_do_not_come_in_time() {
 }
 
 #[tokio::test]
+async fn batches_stay_as_large_when_a_deadline_ends_them_early() {
+    // Neither quick nor slow.
+    let container = FaultServer::adding(ms(120)).await;
+    let definition = container.endpoint(baseline(&ten("0")));
+    let app = TestApp::hosting(&[definition], in_flight(4), |server| server.deadline_ms = 650).await;
+    assert_eq!(app.send(invoke("remote", ten("1"))).await.status, 200);
+    let largest = container.sizes().into_iter().max();
+    let many: Vec<String> = (1..=20).map(|cell| ten(&cell.to_string())).collect();
+    assert_eq!(app.send(invoke("remote", many.join("\n"))).await.status, 424);
+    let n_requests = container.n_requests();
+    assert_eq!(app.send(invoke("remote", ten("1"))).await.status, 200);
+    assert_eq!(container.sizes()[n_requests..].iter().copied().max(), largest, "{:?}", container.sizes());
+}
+
+#[tokio::test]
 async fn promise_6_nothing_more_is_asked_when_the_client_hangs_up() {
     let container = FaultServer::adding(ms(20)).await;
     let app = TestApp::treating(container.endpoint(batches(&ten("0"), 10)), in_flight(4)).await;
