@@ -86,7 +86,8 @@ fn main() {
 }
 
 async fn measure(server: &Server) -> Vec<String> {
-    let recorder = Recorder::start(Answering::By(Plain::to(format!("{}/invocations", server.url)))).await;
+    let recorder =
+        Recorder::start(Answering::By(Box::new(Plain::to(format!("{}/invocations", server.url))))).await;
     let explaind = Explaind::start(server, &recorder);
     let [direct, recorded] = ["direct", "recorded"].map(|endpoint| explaind.client(endpoint));
     let record = Invocation { content_type: "text/csv".to_owned(), body: server.record.clone().into() };

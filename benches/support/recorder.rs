@@ -31,7 +31,7 @@ impl Invocation {
 #[derive(Clone)]
 pub enum Answering {
     /// As this server does.
-    By(Plain),
+    By(Box<Plain>),
     /// After so long, each line with a number made of its bytes.
     After(Duration),
 }

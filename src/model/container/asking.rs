@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -31,6 +32,8 @@ pub(super) struct Asking {
     pub(super) batching: Arc<Batching>,
     /// Requests under way.
     pub(super) in_flight_max: usize,
+    /// What the container may take for an answer.
+    pub(super) answer_wait: Duration,
 }
 
 /// What helps when many records in one request are refused.
@@ -61,7 +64,7 @@ impl Asking {
         while let Some(part) = parts.pop().filter(|part| !part.is_empty()) {
             match self.send(&rows, part.clone()).await {
                 Ok(own) => scores.extend(own),
-                Err(error) => match remedy(&error).filter(|_| part.len() > 1) {
+                Err(error) => match self.remedy(&error).filter(|_| part.len() > 1) {
                     None => return Err(error),
                     Some(Remedy::Halves(excess)) => {
                         telemetry::count_batch_refusal("halves");
@@ -104,6 +107,25 @@ impl Asking {
         self.send(&rows, 0..batch.n_rows()).await
     }
 
+    fn remedy(&self, error: &ModelError) -> Option<Remedy> {
+        match error {
+            ModelError::Container(ContainerError::Refused { status, .. }) => match status {
+                413 => Some(Remedy::Halves(Excess::Bytes)),
+                // It is busy, and more requests would not help.
+                408 | 429 => None,
+                400..=500 => Some(Remedy::OneByOne),
+                _ => None,
+            },
+            // Where a deadline was near, fewer records would not have been answered either.
+            ModelError::Container(ContainerError::TimedOut { waited }) if *waited >= self.answer_wait => {
+                Some(Remedy::Halves(Excess::Time))
+            }
+            // Containers that take one record answer for the first or for the last one.
+            ModelError::Answer(_) | ModelError::Outputs { .. } => Some(Remedy::OneByOne),
+            _ => None,
+        }
+    }
+
     async fn one_by_one(self: &Arc<Self>, rows: &Rows<'_>, part: Range<usize>) -> Result<Vec<f64>, ModelError> {
         let answers = stream::iter(part).map(|row_idx| self.send(rows, row_idx..row_idx + 1));
         answers.buffered(self.in_flight_max).try_concat().await
@@ -140,22 +162,6 @@ struct Rows<'a> {
 impl Rows<'_> {
     fn of(&self, part: Range<usize>, shape: &RowShape) -> Bytes {
         self.bytes.slice(self.batch.bytes_of(part, shape))
-    }
-}
-
-fn remedy(error: &ModelError) -> Option<Remedy> {
-    match error {
-        ModelError::Container(ContainerError::Refused { status, .. }) => match status {
-            413 => Some(Remedy::Halves(Excess::Bytes)),
-            // It is busy, and more requests would not help.
-            408 | 429 => None,
-            400..=500 => Some(Remedy::OneByOne),
-            _ => None,
-        },
-        ModelError::Container(ContainerError::TimedOut { .. }) => Some(Remedy::Halves(Excess::Time)),
-        // Containers that take one record answer for the first or for the last one.
-        ModelError::Answer(_) | ModelError::Outputs { .. } => Some(Remedy::OneByOne),
-        _ => None,
     }
 }
 

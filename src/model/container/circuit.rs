@@ -23,6 +23,9 @@ enum State {
     HalfOpen,
 }
 
+/// Requests that were under way for less fail together for one reason; longer silences count one by one.
+const TOGETHER: Duration = Duration::from_secs(2);
+
 const WORKING: State = State::Closed { failures: 0, last: None };
 
 /// The container is left alone.
@@ -60,11 +63,12 @@ impl Circuit {
 
 impl Pass<'_> {
     pub(super) fn settle(mut self, is_working: bool) {
+        let is_quick = self.since.elapsed() < TOGETHER;
         let mut state = self.circuit.state();
         *state = match *state {
             _ if is_working => WORKING,
             // Requests that were under way together fail together, and that once.
-            State::Closed { failures, last } if last.is_some_and(|last| self.since <= last) => {
+            State::Closed { failures, last } if is_quick && last.is_some_and(|last| self.since <= last) => {
                 State::Closed { failures, last }
             }
             State::Closed { failures, .. } if failures + 1 < self.circuit.failures_max => {

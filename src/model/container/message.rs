@@ -1,6 +1,8 @@
 //! A container's error text → what a client may see of it: one line of bounded length, without control characters,
 //! addresses, paths and tracebacks.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 
 /// Of a container's error text, what is repeated to the client.
@@ -22,7 +24,8 @@ const TRACEBACK: &str = "Traceback (most recent call last)";
 pub(super) fn cleaned(body: &str, authority: &str) -> String {
     // Some clients tell host and port apart.
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    let text = without_places(&told(body)).replace(authority, CONTAINER).replace(host, CONTAINER);
+    let text = without_places(&told(body)).replace(authority, CONTAINER);
+    let text = if host.parse::<IpAddr>().is_ok() { text.replace(host, CONTAINER) } else { text };
     visible(&text, CHARS_MAX)
 }
 

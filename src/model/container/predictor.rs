@@ -252,6 +252,7 @@ impl ContainerPredictor {
     /// How synthetic records of a call are asked, whose answers have the outputs of its predictions.
     pub(super) fn asking(&self, call: &Call, predictions: &Predictions) -> Result<Arc<Asking>, ModelError> {
         let shape = self.dialect.shape(call.records.format(), self.model.template.as_ref())?;
+        let config = self.model.models.container().config();
         Ok(Arc::new(Asking {
             transport: Arc::clone(&self.transport),
             message: call.message.clone(),
@@ -261,7 +262,8 @@ impl ContainerPredictor {
             layout: Arc::clone(&self.model.layout),
             outputs: Outputs::of(predictions),
             batching: self.batching(),
-            in_flight_max: self.model.models.container().config().container_in_flight_max,
+            in_flight_max: config.container_in_flight_max,
+            answer_wait: Duration::from_millis(config.container_answer_ms),
         }))
     }
 }
