@@ -50,6 +50,10 @@ pub struct OpenConfig {
     #[arg(long, env = "EXPLAIND_KERNEL", value_enum, default_value = "shapley")]
     pub kernel: Kernel,
 
+    /// A running container for an Image that is no URL; PATTERN may have stars; repeatable, the first that fits wins
+    #[arg(long, env = "EXPLAIND_CONTAINER_MAP", value_delimiter = ',', value_name = "PATTERN=URL")]
+    pub container_map: Vec<String>,
+
     /// Players (features, text units) of one record
     #[arg(long, env = "EXPLAIND_PLAYERS_MAX", default_value_t = 1024, value_name = "PLAYERS",
         value_parser = within::<usize, 1, 16_384>)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use wgpu::AdapterInfo;
 
+use crate::aws::definition::{ContainerMap, Defaults};
 use crate::compute::gpu::{Choice, GpuLimits, adapters, choose};
 use crate::compute::{Attributor, BatchLimits, BoxedDevice, Engine, Gpu};
 use crate::config::{ContainerConfig, DevicePolicy, EngineConfig, OpenConfig, ServerConfig};
@@ -24,6 +25,11 @@ pub(super) fn open(engine: &EngineConfig, server: &ServerConfig) -> anyhow::Resu
 
 pub(super) fn design_limits(open: &OpenConfig) -> DesignLimits {
     DesignLimits { players_max: open.players_max, operator_bytes_max: open.operator_bytes_max() }
+}
+
+/// What definitions are read with.
+pub(super) fn defaults(open: &OpenConfig) -> anyhow::Result<Defaults> {
+    Ok(Defaults { kernel: open.kernel, containers: ContainerMap::read(&open.container_map)? })
 }
 
 pub(super) fn load_limits(open: &OpenConfig, containers: &ContainerConfig) -> LoadLimits {

@@ -95,7 +95,7 @@ async fn open_endpoints(config: &ServeConfig, shared: &Arc<Shared>) -> anyhow::R
 async fn open_endpoint(path: &Path, config: &ServeConfig, shared: &Arc<Shared>) -> anyhow::Result<Endpoint> {
     let json = read_file(path, DEFINITION_BYTES_MAX)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let setup = definition::read(&json, folder, config.engine.open.kernel)?;
+    let setup = definition::read(&json, folder, engine::defaults(&config.engine.open)?)?;
     setup.open(shared, &engine::load_limits(&config.engine.open, &config.containers)).await.map_err(in_member)
 }
 

@@ -47,7 +47,7 @@ impl Shape for ContainerUrl {
     }
 }
 
-fn base_url(text: &str) -> Option<String> {
+pub(super) fn base_url(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://").filter(|_| is_http(text))?;
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     is_authority(authority).then(|| format!("{}://{authority}", scheme.to_ascii_lowercase()))

@@ -1,6 +1,7 @@
 //! endpoint.json, in the words of CreateModel and CreateEndpointConfig → the setup of an endpoint.
 
 mod amendment;
+mod container_map;
 mod explainer_config;
 mod json;
 mod location;
@@ -14,8 +15,8 @@ use std::path::Path;
 pub use amendment::{Amendment, Place};
 
 use super::fault::Faults;
-use crate::config::Kernel;
 use crate::endpoints::{Setup, SetupError};
+pub use container_map::{ContainerMap, ContainerMapError, Defaults};
 use members::Members;
 use shape::Text;
 
@@ -63,19 +64,20 @@ pub fn member(error: &SetupError) -> &'static str {
     }
 }
 
-/// Reads a definition. Paths are relative to `folder`; `kernel` serves where Environment names none.
-pub fn read(json: &[u8], folder: &Path, kernel: Kernel) -> Result<Setup, DefinitionError> {
+/// Reads a definition. Paths are relative to `folder`; `defaults` serve where it names none.
+pub fn read(json: &[u8], folder: &Path, defaults: impl Into<Defaults>) -> Result<Setup, DefinitionError> {
+    let defaults = defaults.into();
     let values = json::read_object(json).map_err(|reason| DefinitionError::Json { reason })?;
-    Ok(members::read(&values, |definition| read_setup(definition, folder, kernel))?)
+    Ok(members::read(&values, |definition| read_setup(definition, folder, &defaults))?)
 }
 
-fn read_setup(definition: &mut Members, folder: &Path, kernel: Kernel) -> Option<Setup> {
+fn read_setup(definition: &mut Members, folder: &Path, defaults: &Defaults) -> Option<Setup> {
     definition.require("EndpointName");
     definition.require("PrimaryContainer");
     let name = definition.take("EndpointName", &ENDPOINT_NAME);
-    let container =
-        definition.structure("PrimaryContainer", |part| primary_container::read(part, folder)).flatten();
-    let kernel = container.as_ref().and_then(|container| container.kernel).unwrap_or(kernel);
+    let read_container = |part: &mut Members| primary_container::read(part, folder, &defaults.containers);
+    let container = definition.structure("PrimaryContainer", read_container).flatten();
+    let kernel = container.as_ref().and_then(|container| container.kernel).unwrap_or(defaults.kernel);
     let read_config = |part: &mut Members| explainer_config::read(part, kernel, folder);
     let explainer = definition.structure("ExplainerConfig", read_config).flatten();
     Some(Setup { name: name?, model: container?.model, explainer })
@@ -87,6 +89,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::config::Kernel;
     use crate::endpoints::{
         Baseline, BaselineSource, ExplainerSetup, FeatureType, Granularity, ModelSource, TextSetup,
     };
@@ -240,6 +243,29 @@ mod tests {
         }
         assert_eq!(many(json!("models"), Value::Null), "Folder(\"folder/models\")");
         assert_eq!(models(json!({"Mode": "SingleModel", "Image": image, "ModelDataUrl": "m"})), "container None");
+    }
+
+    #[test]
+    fn an_image_of_a_registry_can_stand_for_a_running_container() {
+        let containers = ContainerMap::read(&["*/xgboost:*=http://mapped:8080".to_owned()]).expect("is a map");
+        let defaults = Defaults { containers, ..Defaults::default() };
+        for (container, expected) in [
+            (json!({"Image": "0.dkr.ecr/xgboost:1", "ModelDataUrl": "m"}), Some("http://mapped:8080")),
+            (json!({"Image": "0.dkr.ecr/linear:1", "ModelDataUrl": "m"}), None),
+            (json!({"Image": "http://image/xgboost:1"}), None),
+            (
+                json!({"Image": "0.dkr.ecr/xgboost:1", "Environment": {"EXPLAIND_CONTAINER_URL": "http://variable"}}),
+                Some("http://variable"),
+            ),
+        ] {
+            let definition = definition(container, config()).to_string();
+            let setup = read(definition.as_bytes(), Path::new(""), defaults.clone()).ok();
+            let url = setup.and_then(|setup| match setup.model {
+                ModelSource::Container(source) => Some(source.url),
+                _ => None,
+            });
+            assert_eq!(url.as_deref(), expected);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::container_map::ContainerMap;
 use super::location::{ContainerUrl, is_http, local_path};
 use super::members::Members;
 use super::pattern;
@@ -41,9 +42,11 @@ pub struct PrimaryContainer {
 }
 
 /// Paths are relative to `folder`.
-pub fn read(container: &mut Members, folder: &Path) -> Option<PrimaryContainer> {
-    let image = container.take("Image", &IMAGE).filter(|image| is_http(image));
-    let read_environment = |environment: &mut Members| read_environment(environment, image.is_some());
+pub fn read(container: &mut Members, folder: &Path, containers: &ContainerMap) -> Option<PrimaryContainer> {
+    let image = container.take("Image", &IMAGE);
+    let mapped = image.as_deref().filter(|image| !is_http(image)).and_then(|image| containers.url(image));
+    let image_is_container = mapped.is_some() || image.is_some_and(|image| is_http(&image));
+    let read_environment = |environment: &mut Members| read_environment(environment, image_is_container);
     let environment = container.structure("Environment", read_environment).unwrap_or_default();
     let has_many_models = container.take("Mode", &MODES).unwrap_or(false);
     let speaks_other = environment.protocol.as_ref().is_some_and(|protocol| *protocol != Protocol::SageMaker);
@@ -58,8 +61,8 @@ pub fn read(container: &mut Members, folder: &Path) -> Option<PrimaryContainer> 
     // The first place that names a model wins; those behind it are for the hosted service.
     let model = if environment.names_container {
         environment.container_url.zip(environment.protocol).map(running)
-    } else if image.is_some() {
-        container.take("Image", &ContainerUrl).zip(environment.protocol).map(running)
+    } else if image_is_container {
+        mapped.or_else(|| container.take("Image", &ContainerUrl)).zip(environment.protocol).map(running)
     } else {
         local_model(container, location, folder, has_many_models)
     };

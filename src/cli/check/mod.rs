@@ -56,8 +56,12 @@ pub(super) struct CheckConfig {
 pub(super) fn run(config: CheckConfig) -> anyhow::Result<ExitCode> {
     let CheckConfig { endpoint, input, content_type, accept, target_model, open, containers } = config;
     let path = if endpoint.is_dir() { endpoint.join(serve::DEFINITION) } else { endpoint };
-    let opener =
-        Opener::new(path, open.kernel, engine::design_limits(&open), engine::load_limits(&open, &containers));
+    let opener = Opener::new(
+        path,
+        engine::defaults(&open)?,
+        engine::design_limits(&open),
+        engine::load_limits(&open, &containers),
+    );
     let input = Input { path: input, content_type, target_model };
     let report = Report::new(io::stdout());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -10,9 +10,8 @@ use serde_json::Value;
 
 use super::input::Records;
 use crate::aws::advice::{self, Doubt, Remedy};
-use crate::aws::definition;
+use crate::aws::definition::{self, Defaults};
 use crate::cli::serve;
-use crate::config::Kernel;
 use crate::endpoints::{ContainerSource, LoadLimits, ModelSource, Probe, Setup};
 use crate::explain::ExplainError;
 use crate::fetch::read_file;
@@ -28,7 +27,7 @@ const BATCH_ROWS_MAX: usize = 10_000;
 /// Opens definitions of one file.
 pub(super) struct Opener {
     pub(super) path: PathBuf,
-    kernel: Kernel,
+    defaults: Defaults,
     design: DesignLimits,
     limits: LoadLimits,
 }
@@ -67,8 +66,8 @@ pub(super) struct Batched {
 }
 
 impl Opener {
-    pub(super) fn new(path: PathBuf, kernel: Kernel, design: DesignLimits, limits: LoadLimits) -> Self {
-        Self { path, kernel, design, limits }
+    pub(super) fn new(path: PathBuf, defaults: Defaults, design: DesignLimits, limits: LoadLimits) -> Self {
+        Self { path, defaults, design, limits }
     }
 
     /// What the file says.
@@ -91,7 +90,7 @@ impl Opener {
 
     fn read(&self, json: &[u8]) -> anyhow::Result<Setup> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        Ok(definition::read(json, folder, self.kernel)?)
+        Ok(definition::read(json, folder, self.defaults.clone())?)
     }
 
     async fn subject(&self, definition: Value, setup: Setup, accept: Option<String>) -> anyhow::Result<Subject> {
