@@ -372,6 +372,21 @@ mod tests {
     }
 
     #[test]
+    fn only_sagemaker_containers_hold_many_models() {
+        for (environment, is_taken) in [
+            (json!({"EXPLAIND_PROTOCOL": "sagemaker"}), true),
+            (json!({"EXPLAIND_PROTOCOL": "mlflow"}), false),
+            (json!({"EXPLAIND_PROTOCOL": "v2", "EXPLAIND_V2_MODEL": "m"}), false),
+        ] {
+            let container = json!({"Image": "http://host", "Mode": "MultiModel", "Environment": environment});
+            let told = read_value(&definition(container, config())).err();
+            let fault = "1 validation error detected: Value 'MultiModel' at 'primaryContainer.mode' failed to satisfy \
+                         constraint: Member must be SingleModel, unless EXPLAIND_PROTOCOL is sagemaker";
+            assert_eq!(told.as_deref(), Some(fault).filter(|_| !is_taken));
+        }
+    }
+
+    #[test]
     fn all_faults_of_a_definition_are_told_together() {
         let definition = json!({
             "EndpointName": "-",
