@@ -1,8 +1,8 @@
 //! explaind: an explanation server. It answers InvokeEndpoint as an Amazon SageMaker endpoint with the Clarify
 //! online explainer does: the prediction and, next to it, Kernel SHAP attributions.
 //!
-//! `docs/architecture.md` shows the flow. Imports go one way: shap, records, form, fetch, offload, config and telemetry
-//! import nothing of ours (config, telemetry and offload may be imported by all); compute → shap, form;
+//! `docs/architecture.md` shows the flow. Imports go one way: shap, records, fetch, offload, config and telemetry
+//! import nothing of ours (config, telemetry and offload may be imported by all); form → shap; compute → shap, form;
 //! model → records, shap, form, fetch; explain → records, model, shap, compute;
 //! endpoints → explain, model, records, shap, fetch; aws → endpoints, explain, model, records, shap;
 //! http → aws, endpoints, explain, records; cli → all of these. `tests/tidy` reads the sources and holds the rule.

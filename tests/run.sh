@@ -86,6 +86,7 @@ if [ "$mode" = all ]; then
     step "install xgboost and shap" install_python reference
     step "install multi-model-server" install_python multi_model_server
     step "install mlflow" install_python mlflow
+    step "install scikit-learn, lightgbm and onnx" install_python loaders
 fi
 export INSTA_UPDATE=no
 export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$PWD/target}
@@ -105,6 +106,7 @@ if [ "$mode" = all ]; then
     step "xgboost and shap" client_tests reference cpu
     step "multi-model-server" client_tests multi_model_server cpu
     step "mlflow" client_tests mlflow cpu
+    step "model files of their own libraries" client_tests loaders cpu
 fi
 
 if [ ${#failed_steps[@]} -gt 0 ]; then

@@ -15,7 +15,7 @@ use crate::fetch::{FetchError, fetch};
 use crate::model::container::{
     Container, ContainerModel, ContainerSettings, Models, MultiModelContainer, Protocol, SingleModel, Translator,
 };
-use crate::model::embedded::xgboost;
+use crate::model::embedded::FileError;
 use crate::model::{Forward, Model, ModelError};
 use crate::records::{
     AnswerLayout, CellError, Expression, ExpressionError, Filter, FilterError, Table, TableError, Template,
@@ -39,7 +39,7 @@ pub enum SetupError {
     #[error(transparent)]
     ModelFile(FetchError),
     #[error("{name}: {reason}")]
-    Model { name: String, reason: xgboost::XgboostError },
+    Model { name: String, reason: FileError },
     #[error("{path}: a folder of model files is needed: {reason}")]
     ModelFolder { path: String, reason: io::Error },
     #[error(transparent)]

@@ -1,5 +1,9 @@
-//! A sum of decision trees as flat arrays, and its margins for many rows.
+//! Decision trees as flat arrays, and their margins for many rows.
 //! Knows nothing of the file the trees came from, or of what a row stands for.
+
+use std::collections::HashMap;
+
+use super::views::{View, number_key};
 
 /// Rows that go down a tree side by side, so that the loads of one hide behind those of the others.
 const LANES: usize = 8;
@@ -9,153 +13,172 @@ const BLOCK_ROWS: usize = 32;
 /// a depth limit have a few leaves far below the rest.
 const LEVELS: usize = 8;
 
-/// What turns margins into scores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transform {
-    Identity,
-    Logistic,
-    Softmax,
-}
-
 /// A node of a tree as a loader knows it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Node {
-    /// The number this leaf adds to a margin.
-    Leaf(f32),
-    /// `x < threshold` goes left. Its right child is `left + 1`, both counted from the tree's root.
-    Split { feature: u32, threshold: f32, missing_right: bool, left: u32 },
+    /// The numbers this leaf adds: one, or one for each margin.
+    Leaf(Vec<f32>),
+    /// `x >= threshold` goes right. Its right child is `left + 1`, both counted from the tree's root.
+    Split { view: View, threshold: f32, left: u32 },
 }
 
-/// A sum of trees. Tree `t` owns the nodes from `roots[t]` up to the next root; the links in
-/// `left` count from that root. A row is walked in its *wide* form, `[2 × n_features + 1]`:
+/// A sum of trees. Tree `t` owns the nodes from `roots[t]` up to the next root; the links in `left` count from that
+/// root. A row is walked as its keys, `[1 + n_views]`, of which the first is 0:
 ///
-/// | columns | hold | so that `wide[features[n]] >= values[n]` is |
-/// |---|---|---|
-/// | `0..n_features` | the row, NaN where missing | false for a missing value: it goes left |
-/// | `n_features..2 × n_features` | the row, +∞ where missing | true for a missing value: it goes right |
-/// | `2 × n_features` | NaN | false: a leaf links to itself and stays |
+/// | node | `columns[n]` | `values[n]` | `left[n]` | so that `keys[columns[n]] > values[n]` is |
+/// |---|---|---|---|---|
+/// | split | 1 + its view | key of the threshold − 1 | left child | true for what goes right |
+/// | leaf | 0 | where its numbers are in `leaves`, over `leaf_width` | itself | false: it stays |
 ///
-/// One step is therefore `left[n] + (wide[features[n]] >= values[n])`, with no test for missing
-/// values, leaves or directions.
+/// One step is therefore `left[n] + (keys[columns[n]] > values[n])`, with no test for missing values, leaves or
+/// directions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TreeEnsemble {
-    pub n_features: usize,
+    pub n_inputs: usize,
     /// Margins per row: 1 for binary and regression models, else the number of classes.
     pub n_outputs: usize,
-    pub transform: Transform,
+    /// Numbers in a leaf: 1, which go to the tree's own margin, or `n_outputs`.
+    pub leaf_width: usize,
     /// `[n_outputs]`, what every row starts from.
     pub base_margins: Vec<f32>,
+    /// `[n_views]`, no two of them equal.
+    pub views: Vec<View>,
     /// `[n_trees]`, in the order of summation.
     pub roots: Vec<u32>,
     /// `[n_trees]`, steps from the root to the deepest leaf.
     pub depths: Vec<u32>,
-    /// `[n_trees]`, the margin a tree adds to.
+    /// `[n_trees]`, the margin a tree adds to; 0 where leaves have a number for each.
     pub outputs: Vec<u32>,
-    /// `[n_nodes]`, the column of the wide row that is tested.
-    pub features: Vec<u32>,
-    /// `[n_nodes]`, the threshold of a split, the number a leaf adds.
-    pub values: Vec<f32>,
+    /// `[n_nodes]`
+    pub columns: Vec<u32>,
+    /// `[n_nodes]`
+    pub values: Vec<u32>,
     /// `[n_nodes]`, the left child, counted from the tree's root; the right one follows it.
     pub left: Vec<u32>,
+    /// `[n_leaves × leaf_width]`
+    pub leaves: Vec<f32>,
+    columns_of: HashMap<View, u32>,
 }
 
 impl TreeEnsemble {
-    /// An ensemble without trees yet. `base_margins` is `[n_outputs]`.
-    pub fn new(n_features: usize, transform: Transform, base_margins: Vec<f32>) -> Self {
+    /// An ensemble without trees yet. `base_margins` is `[n_outputs]`, `leaf_width` 1 or as many.
+    pub fn new(n_inputs: usize, base_margins: Vec<f32>, leaf_width: usize) -> Self {
+        assert!(leaf_width == 1 || leaf_width == base_margins.len(), "leaves of another width. This is a bug.");
         Self {
-            n_features,
+            n_inputs,
             n_outputs: base_margins.len(),
-            transform,
+            leaf_width,
             base_margins,
+            views: Vec::new(),
             roots: Vec::new(),
             depths: Vec::new(),
             outputs: Vec::new(),
-            features: Vec::new(),
+            columns: Vec::new(),
             values: Vec::new(),
             left: Vec::new(),
+            leaves: Vec::new(),
+            columns_of: HashMap::new(),
         }
     }
 
-    /// Appends a tree that adds to margin `output`. The first node is the root and children come
-    /// after their parents; features are below `n_features`, thresholds are not NaN.
-    /// Panics on links that point backwards or out of `nodes`.
-    pub fn push_tree(&mut self, output: u32, nodes: &[Node]) {
+    pub fn n_trees(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// Appends a tree that adds to margin `output`. The first node is the root and children come after their parents;
+    /// inputs are below `n_inputs`, thresholds are not NaN. Panics on what is otherwise.
+    pub fn push_tree(&mut self, output: u32, nodes: Vec<Node>) {
         self.roots.push(index(self.left.len()));
-        self.depths.push(depth(nodes));
+        self.depths.push(depth(&nodes));
         self.outputs.push(output);
-        for (n, &node) in nodes.iter().enumerate() {
-            let (feature, value, left) = self.encode(index(n), node);
-            self.features.push(feature);
+        for (n, node) in nodes.into_iter().enumerate() {
+            let (column, value, left) = self.encode(index(n), node);
+            self.columns.push(column);
             self.values.push(value);
             self.left.push(left);
         }
     }
 
-    fn encode(&self, n: u32, node: Node) -> (u32, f32, u32) {
-        let n_features = index(self.n_features);
+    fn encode(&mut self, n: u32, node: Node) -> (u32, u32, u32) {
         match node {
-            Node::Leaf(value) => (2 * n_features, value, n),
-            Node::Split { feature, threshold, missing_right, left } => {
-                (feature + u32::from(missing_right) * n_features, threshold, left)
+            Node::Leaf(numbers) => {
+                assert_eq!(numbers.len(), self.leaf_width, "a leaf of another width. This is a bug.");
+                let leaf = index(self.leaves.len() / self.leaf_width);
+                self.leaves.extend(numbers);
+                (0, leaf, n)
+            }
+            Node::Split { view, threshold, left } => {
+                assert!(!threshold.is_nan(), "a threshold is NaN. This is a bug.");
+                (self.column(view), number_key(threshold) - 1, left)
             }
         }
     }
 
-    /// Writes the margins `[n_rows × n_outputs]` of `rows` `[n_rows × n_features]`, NaN for a
-    /// missing value. Sums in float32, base margin first, then in tree order: a row's margins do
-    /// not depend on the rows around it. Panics on slices of other lengths.
+    /// The view's place among the keys, after the 0 of the leaves.
+    fn column(&mut self, view: View) -> u32 {
+        assert!((view.input() as usize) < self.n_inputs, "a view of no input. This is a bug.");
+        *self.columns_of.entry(view).or_insert_with_key(|view| {
+            self.views.push(view.clone());
+            index(self.views.len())
+        })
+    }
+
+    /// Numbers of one row as splits see them.
+    pub fn n_keys(&self) -> usize {
+        1 + self.views.len()
+    }
+
+    /// Appends the keys of a row `[n_inputs]`, `[n_keys]`.
+    pub fn push_keys(&self, row: &[f32], keys: &mut Vec<u32>) {
+        keys.push(0);
+        keys.extend(self.views.iter().map(|view| view.key(row[view.input() as usize])));
+    }
+
+    /// Writes the margins `[n_rows × n_outputs]` of `rows` `[n_rows × n_inputs]`, NaN for a missing value. Sums in
+    /// float32, base margin first, then in tree order: a row's margins do not depend on the rows around it.
     pub fn margins(&self, rows: &[f32], out: &mut [f32]) {
-        let n_rows = rows.len() / self.n_features;
-        assert_eq!(rows.len(), n_rows * self.n_features, "a row is cut short. This is a bug.");
-        assert_eq!(out.len(), n_rows * self.n_outputs, "margins do not fit. This is a bug.");
-        let n_lanes = n_rows.next_multiple_of(LANES).min(BLOCK_ROWS);
-        let mut wide = vec![f32::NAN; n_lanes * self.wide_columns()];
-        let blocks = rows.chunks(BLOCK_ROWS * self.n_features);
+        let n_lanes = out.len() / self.n_outputs;
+        assert_eq!(rows.len(), n_lanes * self.n_inputs, "rows and margins do not fit. This is a bug.");
+        let mut keys = Vec::with_capacity(n_lanes.next_multiple_of(LANES).min(BLOCK_ROWS) * self.n_keys());
+        let blocks = rows.chunks(BLOCK_ROWS * self.n_inputs);
         for (rows, out) in blocks.zip(out.chunks_mut(BLOCK_ROWS * self.n_outputs)) {
-            self.widen(rows, &mut wide);
-            self.sum_block(&wide, out);
+            keys.clear();
+            rows.chunks_exact(self.n_inputs).for_each(|row| self.push_keys(row, &mut keys));
+            // The lanes past the last row are walked in vain.
+            keys.resize(keys.len().next_multiple_of(LANES * self.n_keys()), 0);
+            self.sum_block(&keys, out);
         }
     }
 
-    fn wide_columns(&self) -> usize {
-        2 * self.n_features + 1
-    }
-
-    /// Fills the wide rows `[n_rows × wide_columns]`; their last columns keep the NaN they hold.
-    fn widen(&self, rows: &[f32], wide: &mut [f32]) {
-        let rows = rows.chunks_exact(self.n_features);
-        for (row, wide) in rows.zip(wide.chunks_exact_mut(self.wide_columns())) {
-            let (lefts, rights) = wide.split_at_mut(self.n_features);
-            lefts.copy_from_slice(row);
-            for (right, &x) in rights.iter_mut().zip(row) {
-                *right = if x.is_nan() { f32::INFINITY } else { x };
-            }
-        }
-    }
-
-    /// `out` may have fewer rows than `wide`: the lanes past its end are walked in vain.
-    fn sum_block(&self, wide: &[f32], out: &mut [f32]) {
+    fn sum_block(&self, keys: &[u32], out: &mut [f32]) {
         for out in out.chunks_exact_mut(self.n_outputs) {
             out.copy_from_slice(&self.base_margins);
         }
         for (t, &output) in self.outputs.iter().enumerate() {
             let tree = self.tree(t);
-            let lanes = wide.chunks_exact(LANES * self.wide_columns());
-            for (wide, out) in lanes.zip(out.chunks_mut(LANES * self.n_outputs)) {
-                let leaves = tree.walk(wide, self.wide_columns());
-                for (out, leaf) in out.chunks_exact_mut(self.n_outputs).zip(leaves) {
-                    out[output as usize] += tree.values[leaf as usize];
+            let lanes = keys.chunks_exact(LANES * self.n_keys());
+            for (keys, out) in lanes.zip(out.chunks_mut(LANES * self.n_outputs)) {
+                let nodes = tree.walk(keys, self.n_keys());
+                for (out, node) in out.chunks_exact_mut(self.n_outputs).zip(nodes) {
+                    let out = &mut out[output as usize..][..self.leaf_width];
+                    let leaf = self.leaf(tree.values[node as usize]);
+                    out.iter_mut().zip(leaf).for_each(|(out, number)| *out += number);
                 }
             }
         }
     }
 
-    fn tree(&self, t: usize) -> Tree<'_> {
+    /// The numbers of a leaf, `[leaf_width]`.
+    pub fn leaf(&self, leaf: u32) -> &[f32] {
+        &self.leaves[leaf as usize * self.leaf_width..][..self.leaf_width]
+    }
+
+    pub fn tree(&self, t: usize) -> Tree<'_> {
         let start = self.roots[t] as usize;
         let end = self.roots.get(t + 1).map_or(self.left.len(), |&root| root as usize);
         Tree {
             depth: self.depths[t] as usize,
-            features: &self.features[start..end],
+            columns: &self.columns[start..end],
             values: &self.values[start..end],
             left: &self.left[start..end],
         }
@@ -163,24 +186,25 @@ impl TreeEnsemble {
 }
 
 /// One tree's share of the arrays, each `[n_nodes of the tree]`.
-struct Tree<'a> {
-    depth: usize,
-    features: &'a [u32],
-    values: &'a [f32],
-    left: &'a [u32],
+#[derive(Clone, Copy)]
+pub struct Tree<'a> {
+    pub depth: usize,
+    pub columns: &'a [u32],
+    pub values: &'a [u32],
+    pub left: &'a [u32],
 }
 
 impl Tree<'_> {
-    /// The leaves that `LANES` wide rows come to.
+    /// The leaves that `LANES` rows of keys come to.
     #[inline]
-    fn walk(&self, wide: &[f32], wide_columns: usize) -> [u32; LANES] {
+    fn walk(&self, keys: &[u32], n_keys: usize) -> [u32; LANES] {
         let mut nodes = [0; LANES];
         let mut levels = self.depth;
         while levels > LEVELS && !self.are_leaves(&nodes) {
-            self.descend(&mut nodes, LEVELS, wide, wide_columns);
+            self.descend(&mut nodes, LEVELS, keys, n_keys);
             levels -= LEVELS;
         }
-        self.descend(&mut nodes, levels.min(LEVELS), wide, wide_columns);
+        self.descend(&mut nodes, levels.min(LEVELS), keys, n_keys);
         nodes
     }
 
@@ -189,14 +213,14 @@ impl Tree<'_> {
     }
 
     #[inline]
-    fn descend(&self, nodes: &mut [u32; LANES], levels: usize, wide: &[f32], wide_columns: usize) {
+    fn descend(&self, nodes: &mut [u32; LANES], levels: usize, keys: &[u32], n_keys: usize) {
         // Slices of visibly equal length need one bounds check between them.
         let left = self.left;
-        let (features, values) = (&self.features[..left.len()], &self.values[..left.len()]);
+        let (columns, values) = (&self.columns[..left.len()], &self.values[..left.len()]);
         for _ in 0..levels {
-            for (node, row) in nodes.iter_mut().zip(wide.chunks_exact(wide_columns)) {
+            for (node, keys) in nodes.iter_mut().zip(keys.chunks_exact(n_keys)) {
                 let n = *node as usize;
-                *node = left[n] + u32::from(row[features[n] as usize] >= values[n]);
+                *node = left[n] + u32::from(keys[columns[n] as usize] > values[n]);
             }
         }
     }
@@ -224,18 +248,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn split(feature: u32, threshold: f32, missing_right: bool, left: u32) -> Node {
-        Node::Split { feature, threshold, missing_right, left }
+    fn split(input: u32, threshold: f32, missing_right: bool, left: u32) -> Node {
+        Node::Split { view: View::Number { input, missing_right, zero_is_missing: false }, threshold, left }
+    }
+
+    fn leaf(number: f32) -> Node {
+        Node::Leaf(vec![number])
     }
 
     fn stump(threshold: f32, missing_right: bool) -> TreeEnsemble {
-        let mut trees = TreeEnsemble::new(1, Transform::Identity, vec![0.0]);
-        trees.push_tree(0, &[split(0, threshold, missing_right, 1), Node::Leaf(-1.0), Node::Leaf(1.0)]);
+        let mut trees = TreeEnsemble::new(1, vec![0.0], 1);
+        trees.push_tree(0, vec![split(0, threshold, missing_right, 1), leaf(-1.0), leaf(1.0)]);
         trees
     }
 
     fn margins(trees: &TreeEnsemble, rows: &[f32]) -> Vec<f32> {
-        let mut out = vec![f32::NAN; rows.len() / trees.n_features * trees.n_outputs];
+        let mut out = vec![f32::NAN; rows.len() / trees.n_inputs * trees.n_outputs];
         trees.margins(rows, &mut out);
         out
     }
@@ -260,16 +288,16 @@ mod tests {
 
     #[test]
     fn each_tree_adds_to_its_own_output() {
-        let mut trees = TreeEnsemble::new(2, Transform::Softmax, vec![0.5, 0.0, -1.0]);
-        trees.push_tree(2, &[Node::Leaf(10.0)]);
-        trees.push_tree(0, &[split(1, 0.0, false, 1), Node::Leaf(1.0), Node::Leaf(2.0)]);
-        trees.push_tree(2, &[Node::Leaf(0.25)]);
+        let mut trees = TreeEnsemble::new(2, vec![0.5, 0.0, -1.0], 1);
+        trees.push_tree(2, vec![leaf(10.0)]);
+        trees.push_tree(0, vec![split(1, 0.0, false, 1), leaf(1.0), leaf(2.0)]);
+        trees.push_tree(2, vec![leaf(0.25)]);
         assert_eq!(margins(&trees, &[9.0, -1.0, 9.0, 1.0]), [1.5, 0.0, 9.25, 2.5, 0.0, 9.25]);
     }
 
     #[test]
     fn no_trees_and_no_rows_are_fine() {
-        let trees = TreeEnsemble::new(2, Transform::Logistic, vec![0.5]);
+        let trees = TreeEnsemble::new(2, vec![0.5], 1);
         assert_eq!(margins(&trees, &[1.0, 2.0]), [0.5]);
         assert!(margins(&trees, &[]).is_empty());
     }
@@ -282,12 +310,12 @@ mod tests {
             // The left child goes on, its sibling is a leaf behind it.
             nodes.push(split(0, -(i as f32), false, 2 * i + 1));
             if i > 0 {
-                nodes.push(Node::Leaf(i as f32));
+                nodes.push(leaf(i as f32));
             }
         }
-        nodes.extend([Node::Leaf(-1.0), Node::Leaf(n_splits as f32)]);
-        let mut trees = TreeEnsemble::new(1, Transform::Identity, vec![0.0]);
-        trees.push_tree(0, &nodes);
+        nodes.extend([leaf(-1.0), leaf(n_splits as f32)]);
+        let mut trees = TreeEnsemble::new(1, vec![0.0], 1);
+        trees.push_tree(0, nodes);
         assert_eq!(trees.depths, [n_splits]);
         assert_eq!(margins(&trees, &[0.5, -0.5, -5_000.5, -1e9]), [1.0, 2.0, 5_002.0, -1.0]);
     }
@@ -297,13 +325,14 @@ mod tests {
         let leaf = |nodes: &Vec<Node>| {
             let mut n = 0;
             loop {
-                match nodes[n] {
-                    Node::Leaf(value) => return value,
-                    Node::Split { feature, threshold, missing_right, left } => {
-                        let x = row[feature as usize];
-                        let right = if x.is_nan() { missing_right } else { x >= threshold };
-                        n = left as usize + usize::from(right);
+                match &nodes[n] {
+                    Node::Leaf(numbers) => return numbers[0],
+                    Node::Split { view: View::Number { input, missing_right, .. }, threshold, left } => {
+                        let x = row[*input as usize];
+                        let right = if x.is_nan() { *missing_right } else { x >= *threshold };
+                        n = *left as usize + usize::from(right);
                     }
+                    Node::Split { .. } => panic!("no test of categories here"),
                 }
             }
         };
@@ -314,12 +343,12 @@ mod tests {
     fn tree_strategy() -> impl Strategy<Value = Vec<Node>> {
         let growth = (any::<prop::sample::Index>(), 0..3u32, -2..3i8, any::<bool>());
         prop::collection::vec(growth, 0..40).prop_map(|growths| {
-            let mut nodes = vec![Node::Leaf(0.0)];
+            let mut nodes = vec![leaf(0.0)];
             for (place, feature, threshold, missing_right) in growths {
                 let leaves: Vec<usize> = (0..nodes.len()).filter(|&n| matches!(nodes[n], Node::Leaf(_))).collect();
                 let left = nodes.len() as u32;
                 nodes[*place.get(&leaves)] = split(feature, threshold.into(), missing_right, left);
-                nodes.extend([Node::Leaf(left as f32 / 3.0), Node::Leaf(-(left as f32) / 7.0)]);
+                nodes.extend([leaf(left as f32 / 3.0), leaf(-(left as f32) / 7.0)]);
             }
             nodes
         })
@@ -336,9 +365,9 @@ mod tests {
             cells in prop::collection::vec(cell_strategy(), 3 * 70),
             n_rows in 0..70usize,
         ) {
-            let mut trees = TreeEnsemble::new(3, Transform::Identity, vec![0.25]);
+            let mut trees = TreeEnsemble::new(3, vec![0.25], 1);
             for nodes in &forest {
-                trees.push_tree(0, nodes);
+                trees.push_tree(0, nodes.clone());
             }
             let rows = &cells[..3 * n_rows];
             let want: Vec<f32> = rows.chunks(3).map(|row| margins_by_definition(&forest, row)).collect();

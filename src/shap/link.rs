@@ -20,13 +20,19 @@ pub fn score_logit(score: f64, clipped: &mut Clipped) -> f64 {
     (inside / (1.0 - inside)).ln()
 }
 
-/// logit of the mean of σ(margin): ln Σσ(m) − ln Σσ(−m). One margin is its own logit.
-pub fn logistic_logit(margins: &[f32]) -> f64 {
-    if let [margin] = margins {
-        return f64::from(*margin);
+/// Per output the logit of the mean of σ(margin): ln Σσ(m) − ln Σσ(−m). The margin of one row is its own logit.
+/// `margins` is `[n_rows × n_outputs]`, row-major.
+pub fn logistic_logits(margins: &[f32], logits: &mut [f64]) {
+    let n_outputs = logits.len();
+    for (output, logit) in logits.iter_mut().enumerate() {
+        let margins = || margins.iter().skip(output).step_by(n_outputs).map(|&margin| f64::from(margin));
+        *logit = if margins().len() == 1 { margins().sum() } else { mean_logit(margins) };
     }
+}
+
+fn mean_logit<I: Iterator<Item = f64> + Clone>(margins: impl Fn() -> I) -> f64 {
     let ln_sigmoid = |m: f64| m.min(0.0) - (-m.abs()).exp().ln_1p();
-    let ln_sum = |sign: f64| ln_sum_exp(margins.iter().map(|&m| ln_sigmoid(sign * f64::from(m))));
+    let ln_sum = |sign: f64| ln_sum_exp(margins().map(|m| ln_sigmoid(sign * m)));
     ln_sum(1.0) - ln_sum(-1.0)
 }
 
@@ -60,6 +66,12 @@ fn ln_sum_exp(terms: impl Iterator<Item = f64> + Clone) -> f64 {
 mod tests {
     use super::*;
 
+    fn logistic_logit(margins: &[f32]) -> f64 {
+        let mut logit = [0.0];
+        logistic_logits(margins, &mut logit);
+        logit[0]
+    }
+
     fn sigmoid(m: f64) -> f64 {
         1.0 / (1.0 + (-m).exp())
     }
@@ -70,6 +82,10 @@ mod tests {
         let mean = margins.iter().map(|&m| sigmoid(f64::from(m))).sum::<f64>() / 3.0;
         assert!((logistic_logit(&margins) - (mean / (1.0 - mean)).ln()).abs() < 1e-14);
         assert_eq!(logistic_logit(&[4.25]), 4.25);
+        let mut logits = [0.0; 2];
+        logistic_logits(&[0.25, 4.0, -1.5, 4.0, 2.5, 4.0], &mut logits);
+        assert_eq!(logits[0], logistic_logit(&margins));
+        assert!((logits[1] - 4.0).abs() < 1e-14);
     }
 
     #[test]

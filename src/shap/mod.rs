@@ -17,7 +17,7 @@ mod regression;
 pub use cache::OperatorCache;
 pub use coalitions::Coalitions;
 pub use design::{Design, DesignError, DesignLimits, Estimator};
-pub use link::{Clipped, Link, logistic_logit, score_logit, softmax_logits};
+pub use link::{Clipped, Link, logistic_logits, score_logit, softmax_logits};
 pub use operator::{Matrix, Operator};
 pub use panels::{PANEL_WIDTH, Panels};
 pub use regression::{attributions, differences, scaled, unscaled};

@@ -11,7 +11,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("offload", &[]),
     ("shap", &[]),
     ("records", &[]),
-    ("form", &[]),
+    ("form", &["shap"]),
     ("fetch", &[]),
     ("compute", &["shap", "form"]),
     ("model", &["records", "shap", "form", "fetch"]),

@@ -1,6 +1,7 @@
 //! Models evaluated inside the process: a file → a form, and the form behind the `Predictor` seam.
 
 mod answer;
+mod file;
 mod folder;
 mod predictor;
 mod scorer;
@@ -8,6 +9,7 @@ mod scores;
 mod turns;
 pub mod xgboost;
 
+pub use file::FileError;
 pub use folder::{Folder, FolderLimits, Misfit};
 pub use predictor::Embedded;
 pub use scorer::{EmbeddedForward, Scorer};

@@ -108,7 +108,7 @@ impl Inner {
 
     /// f(record) on the link's scale from the records' margins, `[n_records × n_outputs]`.
     fn own_values(&self, margins: &[f32]) -> Result<(Array2<f64>, Clipped), ModelError> {
-        let n_outputs = self.scorer.trees.n_outputs;
+        let n_outputs = self.scorer.n_outputs();
         let mut margins = margins.to_vec();
         let mut values = vec![0.0; margins.len()];
         let mut clipped = 0;
@@ -121,9 +121,9 @@ impl Inner {
 
     fn value_of_nobody(&self) -> Result<LinkedValue, ModelError> {
         let rows: Vec<f32> = self.baseline.iter().copied().collect();
-        let mut margins = vec![0.0; self.baseline.nrows() * self.scorer.trees.n_outputs];
-        self.scorer.trees.margins(&rows, &mut margins);
-        let mut value = vec![0.0; self.scorer.trees.n_outputs];
+        let mut margins = vec![0.0; self.baseline.nrows() * self.scorer.n_outputs()];
+        self.scorer.form.margins(&rows, &mut margins);
+        let mut value = vec![0.0; self.scorer.n_outputs()];
         let clipped = self.write_value(&mut margins, &mut value, 0)?;
         Ok(LinkedValue { value, clipped })
     }
@@ -135,7 +135,7 @@ impl Inner {
         value: &mut [f64],
         record_idx: usize,
     ) -> Result<Clipped, ModelError> {
-        let clipped = write_value(self.scorer.trees.transform, self.link, margins, value);
+        let clipped = write_value(self.scorer.form.transform, self.link, margins, value);
         match value.iter().find(|score| !score.is_finite()) {
             Some(&score) => Err(ModelError::NotFinite { record: record_idx + 1, score }),
             None => Ok(clipped),
@@ -143,12 +143,12 @@ impl Inner {
     }
 
     fn values(&self, records: &Array2<f32>, games: &[Game], stop: &Stop) -> Result<Values, ModelError> {
-        let n_outputs = self.scorer.trees.n_outputs;
+        let n_outputs = self.scorer.n_outputs();
         let mut values: Vec<Vec<f64>> =
             games.iter().map(|game| vec![0.0; 2 * game.coalitions.n_pairs() * n_outputs]).collect();
         let mut blocks: Vec<Block> =
             games.iter().zip(&mut values).flat_map(|(game, values)| self.blocks(game, values)).collect();
-        let walks_per_block = BLOCK_ROWS.max(self.baseline.nrows()) * self.scorer.trees.roots.len();
+        let walks_per_block = BLOCK_ROWS.max(self.baseline.nrows()) * self.scorer.form.steps_per_row();
         let fill = |block: &mut Block| self.fill(block, records.row(block.game.record_idx));
         let clipped = in_turns(&mut blocks, walks_per_block, stop, fill)?;
         let of_games = values.into_iter().map(|values| by_output(values, n_outputs)).collect();
@@ -157,7 +157,7 @@ impl Inner {
 
     fn blocks<'a>(&self, game: &'a Game, values: &'a mut [f64]) -> impl Iterator<Item = Block<'a>> {
         let coalitions_per_block = (BLOCK_ROWS / self.baseline.nrows()).max(1);
-        let chunks = values.chunks_mut(coalitions_per_block * self.scorer.trees.n_outputs).enumerate();
+        let chunks = values.chunks_mut(coalitions_per_block * self.scorer.n_outputs()).enumerate();
         chunks.map(move |(block_idx, values)| Block {
             game,
             first_coalition: block_idx * coalitions_per_block,
@@ -166,14 +166,14 @@ impl Inner {
     }
 
     fn fill(&self, block: &mut Block, record: ArrayView1<f32>) -> Result<Clipped, ModelError> {
-        let n_outputs = self.scorer.trees.n_outputs;
+        let n_outputs = self.scorer.n_outputs();
         let n_coalitions = block.values.len() / n_outputs;
         let mut rows = Vec::with_capacity(n_coalitions * self.baseline.len());
         for coalition_idx in block.first_coalition..block.first_coalition + n_coalitions {
             self.push_rows(&mut rows, record, block.game, coalition_idx);
         }
         let mut margins = vec![0.0; n_coalitions * self.baseline.nrows() * n_outputs];
-        self.scorer.trees.margins(&rows, &mut margins);
+        self.scorer.form.margins(&rows, &mut margins);
         let of_coalitions = margins.chunks_exact_mut(self.baseline.nrows() * n_outputs);
         let values = of_coalitions.zip(block.values.chunks_exact_mut(n_outputs));
         values.map(|(margins, value)| self.write_value(margins, value, block.game.record_idx)).sum()

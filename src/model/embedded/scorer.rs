@@ -7,10 +7,10 @@ use futures_util::FutureExt;
 use ndarray::Array2;
 
 use super::answer::write_answer;
+use super::file::{self, FileError};
 use super::scores::to_scores;
 use super::turns::in_turns;
-use super::xgboost::{self, XgboostError};
-use crate::form::TreeEnsemble;
+use crate::form::Form;
 use crate::model::{Answer, Forward, Identity, Message, ModelError, Reply, sha256};
 use crate::offload::{Stop, offload};
 use crate::records::{Format, Table};
@@ -19,15 +19,15 @@ use crate::records::{Format, Table};
 pub(super) const BLOCK_ROWS: usize = 64;
 
 pub struct Scorer {
-    pub(super) trees: TreeEnsemble,
+    pub(super) form: Form,
     /// Of the file that it was read from.
     sha256: String,
 }
 
 impl Scorer {
     /// Reads a model file.
-    pub fn read(file: &[u8]) -> Result<Self, XgboostError> {
-        Ok(Self { trees: xgboost::load(file)?, sha256: sha256(file) })
+    pub fn read(file: &[u8]) -> Result<Self, FileError> {
+        Ok(Self { form: file::read(file)?, sha256: sha256(file) })
     }
 
     pub fn identity(&self) -> Identity {
@@ -35,11 +35,11 @@ impl Scorer {
     }
 
     pub fn n_features(&self) -> usize {
-        self.trees.n_features
+        self.form.n_features()
     }
 
     pub fn n_outputs(&self) -> usize {
-        self.trees.n_outputs
+        self.form.n_outputs()
     }
 
     /// Margins of all records, `[n_records × n_outputs]`, row-major.
@@ -52,9 +52,9 @@ impl Scorer {
         let rows = rows.as_slice().expect("standard layout is contiguous. This is a bug.");
         let mut margins = vec![0.0; records.n_records() * n_outputs];
         let blocks = margins.chunks_mut(BLOCK_ROWS * n_outputs).zip(rows.chunks(BLOCK_ROWS * expected));
-        let walks_per_block = BLOCK_ROWS * self.trees.roots.len();
-        in_turns(&mut blocks.collect::<Vec<_>>(), walks_per_block, stop, |(margins, rows)| {
-            self.trees.margins(rows, margins);
+        let steps_per_block = BLOCK_ROWS * self.form.steps_per_row();
+        in_turns(&mut blocks.collect::<Vec<_>>(), steps_per_block, stop, |(margins, rows)| {
+            self.form.margins(rows, margins);
             Ok(0)
         })?;
         Ok(margins)
@@ -63,7 +63,7 @@ impl Scorer {
     /// The text of an answer; margins become scores.
     pub(super) fn answer(&self, mut margins: Vec<f32>, format: Format) -> String {
         let n_outputs = self.n_outputs();
-        margins.chunks_exact_mut(n_outputs).for_each(|row| to_scores(self.trees.transform, row));
+        margins.chunks_exact_mut(n_outputs).for_each(|row| to_scores(self.form.transform, row));
         let scores = Array2::from_shape_vec((margins.len() / n_outputs, n_outputs), margins);
         write_answer(&scores.expect("one margin for each record and output. This is a bug."), format)
     }

@@ -1,7 +1,7 @@
 //! Margins → scores and linked values, as the model's own library computes them in float32.
 
 use crate::form::Transform;
-use crate::shap::{Clipped, Link, logistic_logit, score_logit, softmax_logits};
+use crate::shap::{Clipped, Link, logistic_logits, score_logit, softmax_logits};
 
 /// Turns the margins of one row into its scores, in place.
 pub(super) fn to_scores(transform: Transform, margins: &mut [f32]) {
@@ -9,6 +9,7 @@ pub(super) fn to_scores(transform: Transform, margins: &mut [f32]) {
         Transform::Identity => {}
         Transform::Logistic => margins.iter_mut().for_each(|margin| *margin = sigmoid(*margin)),
         Transform::Softmax => softmax(margins),
+        Transform::Exponential => margins.iter_mut().for_each(|margin| *margin = margin.exp()),
     }
 }
 
@@ -29,10 +30,10 @@ fn softmax(margins: &mut [f32]) {
 pub(super) fn write_value(transform: Transform, link: Link, margins: &mut [f32], value: &mut [f64]) -> Clipped {
     let mut clipped = 0;
     match (link, transform) {
-        (Link::Logit, Transform::Logistic) => value[0] = logistic_logit(margins),
+        (Link::Logit, Transform::Logistic) => logistic_logits(margins, value),
         (Link::Logit, Transform::Softmax) => softmax_logits(margins, value),
         (Link::Identity, _) => mean_score(transform, margins, value),
-        (Link::Logit, Transform::Identity) => {
+        (Link::Logit, Transform::Identity | Transform::Exponential) => {
             mean_score(transform, margins, value);
             value.iter_mut().for_each(|score| *score = score_logit(*score, &mut clipped));
         }

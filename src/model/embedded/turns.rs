@@ -7,8 +7,8 @@ use crate::model::ModelError;
 use crate::offload::Stop;
 use crate::shap::Clipped;
 
-/// Walks down a tree between two looks at who else waits for the cores, some 10 ms.
-const TURN_WALKS: usize = 4 << 20;
+/// Steps down trees, or products, between two looks at who else waits for the cores, some 10 ms.
+const TURN_STEPS: usize = 24 << 20;
 
 /// Taken for a turn, first come first served: one large request has the cores at a time.
 static LARGE_TURN: Semaphore = Semaphore::const_new(1);
@@ -16,11 +16,11 @@ static LARGE_TURN: Semaphore = Semaphore::const_new(1);
 /// Works on all blocks. Work of one turn begins at once; more waits before each turn for other large work.
 pub(super) fn in_turns<B: Send>(
     blocks: &mut [B],
-    walks_per_block: usize,
+    steps_per_block: usize,
     stop: &Stop,
     work: impl Fn(&mut B) -> Result<Clipped, ModelError> + Sync,
 ) -> Result<Clipped, ModelError> {
-    let blocks_per_turn = (TURN_WALKS / walks_per_block.max(1)).max(1);
+    let blocks_per_turn = (TURN_STEPS / steps_per_block.max(1)).max(1);
     let is_large = blocks.len() > blocks_per_turn;
     let mut clipped = 0;
     for turn in blocks.chunks_mut(blocks_per_turn) {

@@ -32,7 +32,8 @@ pub(super) fn supported() -> String {
     OBJECTIVES.map(|(name, _)| name).join(", ")
 }
 
-pub(super) fn empty_ensemble(learner: &Learner) -> Result<TreeEnsemble, XgboostError> {
+/// Trees are still to come.
+pub(super) fn empty_ensemble(learner: &Learner) -> Result<(TreeEnsemble, Transform), XgboostError> {
     let booster = &learner.gradient_booster.name;
     if booster != "gbtree" {
         return Err(XgboostError::Booster { name: cut(booster) });
@@ -43,11 +44,11 @@ pub(super) fn empty_ensemble(learner: &Learner) -> Result<TreeEnsemble, XgboostE
     let n_features = integer("num_feature", &param.num_feature, 1..=FEATURES_MAX)?;
     let n_classes = match transform {
         Transform::Softmax => 2..=CLASSES_MAX,
-        Transform::Identity | Transform::Logistic => 0..=1,
+        Transform::Identity | Transform::Logistic | Transform::Exponential => 0..=1,
     };
     let n_outputs = integer("num_class", &param.num_class, n_classes)?.max(1);
     let base_margins = base_margins(&param.base_score, n_outputs, transform)?;
-    Ok(TreeEnsemble::new(n_features, transform, base_margins))
+    Ok((TreeEnsemble::new(n_features, base_margins, 1), transform))
 }
 
 fn transform(objective: &str) -> Result<Transform, XgboostError> {
@@ -98,7 +99,7 @@ fn logit(score: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::super::load;
-    use super::super::tests::{changed, check_refusals};
+    use super::super::tests::{changed, check_refusals, trees};
     use super::*;
 
     #[test]
@@ -118,8 +119,9 @@ mod tests {
             let text = changed("binary:logistic", objective)
                 .replace(r#""num_class":"0""#, &format!(r#""num_class":"{num_class}""#))
                 .replace(r#""base_score":"5E-1""#, &format!(r#""base_score":"{base_score}""#));
-            let ensemble = load(text.as_bytes()).unwrap();
-            assert_eq!(ensemble.transform, transform, "{objective}");
+            let form = load(text.as_bytes()).unwrap();
+            assert_eq!(form.transform, transform, "{objective}");
+            let ensemble = trees(&form);
             assert_eq!(ensemble.base_margins, base_margins, "{objective} {base_score}");
             assert_eq!(ensemble.n_outputs, base_margins.len());
         }

@@ -1,4 +1,4 @@
-//! XGBoost's JSON, as `save_model("model.json")` of 1.7 to 3.x writes it → a tree ensemble.
+//! XGBoost's JSON, as `save_model("model.json")` of 1.7 to 3.x writes it → a form of trees.
 //! The file is not trusted: whatever it holds, it costs time and memory in proportion to its
 //! length, and ends as an ensemble whose margins are finite or as an error that says where.
 
@@ -11,20 +11,20 @@ mod tree;
 use std::fmt;
 
 use self::json::Model;
-use crate::form::{Node, TreeEnsemble};
+use crate::form::{Body, Form, Node, TreeEnsemble};
 
 /// Longest text of the file that an error repeats, in characters.
 const QUOTE_CHARS_MAX: usize = 80;
 
 /// Reads a model. All its trees are summed, as `Booster.predict` does, `best_iteration` or not.
-pub fn load(bytes: &[u8]) -> Result<TreeEnsemble, XgboostError> {
+pub fn load(bytes: &[u8]) -> Result<Form, XgboostError> {
     json::recognise(bytes)?;
     let json = json::quote_not_finite(bytes);
-    let mut ensemble = learner::empty_ensemble(&json::learner(&json)?)?;
+    let (mut ensemble, transform) = learner::empty_ensemble(&json::learner(&json)?)?;
     let model = json::model(&json)?;
     check_counts(&model)?;
     push_trees(&mut ensemble, &model)?;
-    Ok(ensemble)
+    Ok(Form::of_numbers(Body::Trees(ensemble), transform))
 }
 
 /// Why a file is not a model that can be served.
@@ -109,9 +109,9 @@ fn push_trees(ensemble: &mut TreeEnsemble, model: &Model) -> Result<(), XgboostE
     let mut largest_sums: Vec<f64> = ensemble.base_margins.iter().copied().map(magnitude).collect();
     for (t, (tree, &class)) in model.trees.iter().zip(&model.tree_info).enumerate() {
         let output = output(t, class, ensemble.n_outputs)?;
-        let nodes = tree::nodes(t, tree, ensemble.n_features)?;
+        let nodes = tree::nodes(t, tree, ensemble.n_inputs)?;
         largest_sums[output as usize] += largest_leaf(&nodes);
-        ensemble.push_tree(output, &nodes);
+        ensemble.push_tree(output, nodes);
     }
     check_sums(&largest_sums)
 }
@@ -124,8 +124,8 @@ fn output(t: usize, class: i32, n_outputs: usize) -> Result<u32, XgboostError> {
 }
 
 fn largest_leaf(nodes: &[Node]) -> f64 {
-    let leaf = |node: &Node| match *node {
-        Node::Leaf(value) => magnitude(value),
+    let leaf = |node: &Node| match node {
+        Node::Leaf(numbers) => numbers.iter().copied().map(magnitude).fold(0.0, f64::max),
         Node::Split { .. } => 0.0,
     };
     nodes.iter().map(leaf).fold(0.0, f64::max)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::load;
-use crate::form::TreeEnsemble;
+use crate::form::{Body, Form, TreeEnsemble};
 
 /// Tree 0 keeps its children apart, tree 1 has two deleted nodes, one linked to itself.
 pub(super) const MODEL: &str = r#"{"learner":{"attributes":{"best_iteration":"0","note":"a \"NaN\\"},
@@ -31,10 +31,17 @@ pub(super) fn changed(from: &str, to: &str) -> String {
 }
 
 /// `[n_rows × n_outputs]` for `rows` `[n_rows × n_features]`.
-pub(super) fn margins(ensemble: &TreeEnsemble, rows: &[f32]) -> Vec<f32> {
-    let mut out = vec![f32::NAN; rows.len() / ensemble.n_features * ensemble.n_outputs];
-    ensemble.margins(rows, &mut out);
+pub(super) fn margins(form: &Form, rows: &[f32]) -> Vec<f32> {
+    let mut out = vec![f32::NAN; rows.len() / form.n_features() * form.n_outputs()];
+    form.margins(rows, &mut out);
     out
+}
+
+pub(super) fn trees(form: &Form) -> &TreeEnsemble {
+    match &form.body {
+        Body::Trees(trees) => trees,
+        Body::Layers(_) => panic!("XGBoost's models are trees"),
+    }
 }
 
 pub(super) fn error(bytes: &[u8]) -> String {
@@ -56,7 +63,7 @@ fn trees_add_to_the_class_that_tree_info_names() {
         .replace(r#""num_class":"0""#, r#""num_class":"3""#)
         .replace(r#""tree_info":[0,0]"#, r#""tree_info":[2,1]"#);
     let ensemble = load(text.as_bytes()).unwrap();
-    assert_eq!(ensemble.outputs, [2, 1]);
+    assert_eq!(trees(&ensemble).outputs, [2, 1]);
     assert_eq!(margins(&ensemble, &[0.0, 1.0]), [0.5, 1.5, 8.5]);
 }
 
@@ -140,7 +147,7 @@ fn check_hostile(bytes: &[u8]) {
     let start = Instant::now();
     if let Ok(ensemble) = load(bytes) {
         for x in [f32::NAN, 0.0, f32::INFINITY] {
-            let out = margins(&ensemble, &vec![x; ensemble.n_features]);
+            let out = margins(&ensemble, &vec![x; ensemble.n_features()]);
             assert!(out.iter().all(|margin| margin.is_finite()), "{out:?}");
         }
     }

@@ -5,7 +5,7 @@ use std::mem;
 
 use super::json::{Flag, Float, Tree};
 use super::{Place, XgboostError, quote};
-use crate::form::Node;
+use crate::form::{Node, View};
 
 /// The nodes of tree `t` that its root leads to, level by level: children are neighbours.
 pub(super) fn nodes(t: usize, tree: &Tree, n_features: usize) -> Result<Vec<Node>, XgboostError> {
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         if !value.is_finite() {
             return Err(self.place(n).wrong("split_conditions", value, "a finite leaf value"));
         }
-        Ok(Node::Leaf(value))
+        Ok(Node::Leaf(vec![value]))
     }
 
     fn split(&mut self, n: usize) -> Result<Node, XgboostError> {
@@ -101,7 +101,8 @@ impl<'a> Reader<'a> {
         let Flag(default_left) = tree.default_left[n];
         let left = self.child(n, "left_children", tree.left_children[n])?;
         self.child(n, "right_children", tree.right_children[n])?;
-        Ok(Node::Split { feature, threshold, missing_right: !default_left, left })
+        let view = View::Number { input: feature, missing_right: !default_left, zero_is_missing: false };
+        Ok(Node::Split { view, threshold, left })
     }
 
     /// Queues a child and tells its index in the new order.
@@ -128,16 +129,18 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::super::load;
-    use super::super::tests::{MODEL, changed, check_refusals, margins};
+    use super::super::tests::{MODEL, changed, check_refusals, margins, trees};
 
     #[test]
     fn the_nodes_are_renumbered_so_that_children_are_neighbours() {
-        let ensemble = load(MODEL.as_bytes()).unwrap();
+        let form = load(MODEL.as_bytes()).unwrap();
+        let ensemble = trees(&form);
         assert_eq!(ensemble.roots, [0, 5]);
         assert_eq!(ensemble.depths, [2, 0]);
         assert_eq!(ensemble.left, [1, 3, 2, 3, 4, 0]);
-        assert_eq!(ensemble.features, [1, 2, 4, 4, 4, 4]);
-        assert_eq!(ensemble.values, [0.5, -2.5, 8.0, 2.0, 4.0, 1.0]);
+        assert_eq!(ensemble.columns, [1, 2, 0, 0, 0, 0]);
+        let inputs: Vec<u32> = ensemble.views.iter().map(|view| view.input()).collect();
+        assert_eq!((inputs, ensemble.leaves.as_slice()), (vec![1, 0], [8.0, 2.0, 4.0, 1.0].as_slice()));
     }
 
     #[test]
@@ -204,7 +207,7 @@ mod tests {
             .replace("[1E0,NaN,Infinity]", &format!("[{zeros}]"))
             .replace("[false,true,false]", &format!("[{zeros}]"));
         let ensemble = load(text.as_bytes()).unwrap();
-        assert_eq!(ensemble.depths, [2, 50_000]);
+        assert_eq!(trees(&ensemble).depths, [2, 50_000]);
         assert_eq!(margins(&ensemble, &[1.0, 1.0]), [8.0]);
     }
 }

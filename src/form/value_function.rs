@@ -1,0 +1,71 @@
+//! What a coalition is worth, for any record: a model, its baseline and the link, prepared once for all games.
+//! Knows nothing of which coalitions are asked.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ndarray::{ArcArray2, ArrayView1};
+
+use super::Form;
+use crate::shap::Link;
+
+/// v(S) of a record: the link of the model's mean score over rows that have the record's features where a player of S
+/// owns them, and a baseline row's elsewhere.
+#[derive(Debug)]
+pub struct ValueFunction {
+    /// Never used twice in a process: what a device knows it by.
+    pub id: u64,
+    pub form: Form,
+    /// `[n_baseline_rows × n_features]`, at least one row.
+    pub baseline: ArcArray2<f32>,
+    pub link: Link,
+    /// `[n_inputs]`, the feature that each input comes from; none where inputs mix features, so that each coalition needs
+    /// a row of its own.
+    pub input_features: Option<Vec<u32>>,
+    /// `[n_baseline_rows × n_inputs]`
+    pub baseline_inputs: Vec<f32>,
+    /// `[n_baseline_rows × n_outputs]`
+    pub baseline_margins: Vec<f32>,
+    /// `[n_features]`, whether a feature differs among the baseline rows.
+    varies: Vec<bool>,
+}
+
+impl ValueFunction {
+    /// `baseline` is `[n_baseline_rows × n_features]`, at least one row. Panics on another shape.
+    pub fn new(form: Form, baseline: ArcArray2<f32>, link: Link) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        assert!(baseline.nrows() > 0 && baseline.ncols() == form.n_features(), "no such baseline. This is a bug.");
+        let rows: Vec<f32> = baseline.iter().copied().collect();
+        let baseline_inputs = form.inputs.apply(&rows, form.n_features()).into_owned();
+        let mut baseline_margins = vec![0.0; baseline.nrows() * form.n_outputs()];
+        form.body.margins(&baseline_inputs, &mut baseline_margins);
+        let varies = |column: ArrayView1<f32>| column.iter().any(|&number| !is_same(number, column[0]));
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            input_features: form.inputs.features(form.n_features()),
+            varies: baseline.columns().into_iter().map(varies).collect(),
+            form,
+            baseline,
+            link,
+            baseline_inputs,
+            baseline_margins,
+        }
+    }
+
+    pub fn n_baseline_rows(&self) -> usize {
+        self.baseline.nrows()
+    }
+
+    /// The features of a record, `[n_features]`, that differ from some baseline row: only they can change the value.
+    pub fn differing(&self, record: ArrayView1<f32>) -> Vec<u32> {
+        let differs = |&feature: &u32| {
+            let feature = feature as usize;
+            self.varies[feature] || !is_same(record[feature], self.baseline[[0, feature]])
+        };
+        (0..record.len() as u32).filter(differs).collect()
+    }
+}
+
+/// Missing values are the same.
+fn is_same(a: f32, b: f32) -> bool {
+    a == b || (a.is_nan() && b.is_nan())
+}
