@@ -15,6 +15,17 @@ pub use gpu::Gpu;
 
 use crate::shap::Panels;
 
+/// A record whose prediction is explained.
+#[derive(Clone, Debug)]
+pub struct Explicand {
+    /// `[n_features]`
+    pub features: Vec<f32>,
+    /// `[n_players]`, the feature of each.
+    pub players: Vec<u32>,
+    /// v(everybody) − v(nobody), `[n_outputs]`.
+    pub deltas: Vec<f64>,
+}
+
 /// One place that can do the batched weighted regression. Every implementation passes the same suite of laws.
 pub trait Device {
     /// What a client reads in `X-Explaind-Device`.

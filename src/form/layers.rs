@@ -39,13 +39,15 @@ impl Layer {
         self.weights.len() / self.bias.len()
     }
 
-    fn apply(&self, row: &[f64]) -> Vec<f64> {
-        let sums = self.weights.chunks_exact(row.len()).zip(&self.bias);
-        let sum = |(weights, &bias): (&[f32], &f32)| {
+    fn sums(&self, row: &[f64]) -> impl Iterator<Item = f64> {
+        self.weights.chunks_exact(row.len()).zip(&self.bias).map(move |(weights, &bias)| {
             let products = weights.iter().zip(row).map(|(&weight, x)| f64::from(weight) * x);
-            self.activation.apply(f64::from(bias) + products.sum::<f64>())
-        };
-        sums.map(sum).collect()
+            f64::from(bias) + products.sum::<f64>()
+        })
+    }
+
+    fn apply(&self, row: &[f64]) -> Vec<f64> {
+        self.sums(row).map(|sum| self.activation.apply(sum)).collect()
     }
 }
 
@@ -79,14 +81,22 @@ impl Layers {
         matches!(self.0.as_slice(), [Layer { activation: Activation::Identity, .. }])
     }
 
+    /// What the first layer's units get from a row `[n_inputs]`, before their activation.
+    pub fn first_sums(&self, row: &[f32]) -> Vec<f32> {
+        self.0[0].sums(&widened(row)).map(|sum| sum as f32).collect()
+    }
+
     /// Writes the margins `[n_rows × n_outputs]` of `rows` `[n_rows × n_inputs]`, summed in float64 and rounded once.
     pub fn margins(&self, rows: &[f32], out: &mut [f32]) {
         for (row, out) in rows.chunks_exact(self.n_inputs()).zip(out.chunks_exact_mut(self.n_outputs())) {
-            let row: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
-            let margins = self.0.iter().fold(row, |row, layer| layer.apply(&row));
+            let margins = self.0.iter().fold(widened(row), |row, layer| layer.apply(&row));
             out.iter_mut().zip(margins).for_each(|(out, margin)| *out = margin as f32);
         }
     }
+}
+
+fn widened(row: &[f32]) -> Vec<f64> {
+    row.iter().map(|&x| f64::from(x)).collect()
 }
 
 #[cfg(test)]

@@ -195,6 +195,15 @@ pub struct Tree<'a> {
 }
 
 impl Tree<'_> {
+    /// The leaf that one row of keys comes to.
+    pub fn leaf(&self, keys: &[u32]) -> u32 {
+        let mut n = 0;
+        while self.columns[n] != 0 {
+            n = (self.left[n] + u32::from(keys[self.columns[n] as usize] > self.values[n])) as usize;
+        }
+        self.values[n]
+    }
+
     /// The leaves that `LANES` rows of keys come to.
     #[inline]
     fn walk(&self, keys: &[u32], n_keys: usize) -> [u32; LANES] {

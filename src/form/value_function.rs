@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::{ArcArray2, ArrayView1};
 
-use super::Form;
+use super::{Body, Form, TreeEnsemble};
 use crate::shap::Link;
 
 /// v(S) of a record: the link of the model's mean score over rows that have the record's features where a player of S
@@ -25,6 +25,12 @@ pub struct ValueFunction {
     pub baseline_inputs: Vec<f32>,
     /// `[n_baseline_rows × n_outputs]`
     pub baseline_margins: Vec<f32>,
+    /// `[n_baseline_rows × n_keys]`, as splits see them; empty without trees.
+    pub baseline_keys: Vec<u32>,
+    /// `[n_baseline_rows × n_trees]`, where they end; empty without trees.
+    pub baseline_leaves: Vec<u32>,
+    /// `[n_baseline_rows × n_units]`, of the first layer; empty without layers.
+    pub baseline_sums: Vec<f32>,
     /// `[n_features]`, whether a feature differs among the baseline rows.
     varies: Vec<bool>,
 }
@@ -38,6 +44,7 @@ impl ValueFunction {
         let baseline_inputs = form.inputs.apply(&rows, form.n_features()).into_owned();
         let mut baseline_margins = vec![0.0; baseline.nrows() * form.n_outputs()];
         form.body.margins(&baseline_inputs, &mut baseline_margins);
+        let prepared = Prepared::of(&form.body, &baseline_inputs);
         let varies = |column: ArrayView1<f32>| column.iter().any(|&number| !is_same(number, column[0]));
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -48,11 +55,39 @@ impl ValueFunction {
             link,
             baseline_inputs,
             baseline_margins,
+            baseline_keys: prepared.keys,
+            baseline_leaves: prepared.leaves,
+            baseline_sums: prepared.sums,
         }
     }
 
     pub fn n_baseline_rows(&self) -> usize {
         self.baseline.nrows()
+    }
+
+    /// `[n_outputs]`
+    pub fn baseline_margins(&self, baseline_row: usize) -> &[f32] {
+        self.of_row(&self.baseline_margins, baseline_row)
+    }
+
+    /// `[n_keys]`
+    pub fn baseline_keys(&self, baseline_row: usize) -> &[u32] {
+        self.of_row(&self.baseline_keys, baseline_row)
+    }
+
+    /// `[n_trees]`
+    pub fn baseline_leaves(&self, baseline_row: usize) -> &[u32] {
+        self.of_row(&self.baseline_leaves, baseline_row)
+    }
+
+    /// `[n_units]`
+    pub fn baseline_sums(&self, baseline_row: usize) -> &[f32] {
+        self.of_row(&self.baseline_sums, baseline_row)
+    }
+
+    fn of_row<'a, T>(&self, rows: &'a [T], baseline_row: usize) -> &'a [T] {
+        let width = rows.len() / self.n_baseline_rows();
+        &rows[baseline_row * width..][..width]
     }
 
     /// The features of a record, `[n_features]`, that differ from some baseline row: only they can change the value.
@@ -63,6 +98,36 @@ impl ValueFunction {
         };
         (0..record.len() as u32).filter(differs).collect()
     }
+}
+
+/// Baseline rows as the games of their model need them.
+#[derive(Default)]
+struct Prepared {
+    keys: Vec<u32>,
+    leaves: Vec<u32>,
+    sums: Vec<f32>,
+}
+
+impl Prepared {
+    /// `inputs` is `[n_baseline_rows × n_inputs]`.
+    fn of(body: &Body, inputs: &[f32]) -> Self {
+        let mut prepared = Self::default();
+        let rows = inputs.chunks_exact(body.n_inputs());
+        match body {
+            Body::Trees(trees) => {
+                rows.for_each(|row| trees.push_keys(row, &mut prepared.keys));
+                let leaves = prepared.keys.chunks_exact(trees.n_keys()).flat_map(|keys| leaves(trees, keys));
+                prepared.leaves = leaves.collect();
+            }
+            Body::Layers(layers) => prepared.sums = rows.flat_map(|row| layers.first_sums(row)).collect(),
+        }
+        prepared
+    }
+}
+
+/// The leaf of each tree that a row of keys comes to.
+fn leaves<'a>(trees: &'a TreeEnsemble, keys: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
+    (0..trees.n_trees()).map(|t| trees.tree(t).leaf(keys))
 }
 
 /// Missing values are the same.

@@ -23,43 +23,93 @@ pub fn score_logit(score: f64, clipped: &mut Clipped) -> f64 {
 /// Per output the logit of the mean of σ(margin): ln Σσ(m) − ln Σσ(−m). The margin of one row is its own logit.
 /// `margins` is `[n_rows × n_outputs]`, row-major.
 pub fn logistic_logits(margins: &[f32], logits: &mut [f64]) {
-    let n_outputs = logits.len();
-    for (output, logit) in logits.iter_mut().enumerate() {
-        let margins = || margins.iter().skip(output).step_by(n_outputs).map(|&margin| f64::from(margin));
-        *logit = if margins().len() == 1 { margins().sum() } else { mean_logit(margins) };
+    if margins.len() == logits.len() {
+        logits.iter_mut().zip(margins).for_each(|(logit, &margin)| *logit = f64::from(margin));
+        return;
     }
-}
-
-fn mean_logit<I: Iterator<Item = f64> + Clone>(margins: impl Fn() -> I) -> f64 {
-    let ln_sigmoid = |m: f64| m.min(0.0) - (-m.abs()).exp().ln_1p();
-    let ln_sum = |sign: f64| ln_sum_exp(margins().map(|m| ln_sigmoid(sign * m)));
-    ln_sum(1.0) - ln_sum(-1.0)
+    let add = |odds: &mut [LogOdds], row: &[f64]| {
+        odds.iter_mut().zip(row).for_each(|(odds, &margin)| odds.add_logistic(margin));
+    };
+    mean_logits(margins, logits, add);
 }
 
 /// Per class the logit of its mean softmax probability. `margins` is `[n_rows × n_classes]`, row-major.
-///
-/// 1 − p_c is summed from the other classes, never subtracted, so that no score needs clipping.
 pub fn softmax_logits(margins: &[f32], logits: &mut [f64]) {
-    let n_classes = logits.len();
-    let rows = || margins.chunks_exact(n_classes);
-    let totals: Vec<f64> = rows().map(|row| ln_sum_exp(row.iter().map(|&m| f64::from(m)))).collect();
-    for (class, logit) in logits.iter_mut().enumerate() {
-        let others = |row: &[f32]| {
-            let others = row.iter().enumerate().filter(|(c, _)| *c != class);
-            ln_sum_exp(others.map(|(_, &m)| f64::from(m)))
-        };
-        let ln_p = ln_sum_exp(rows().zip(&totals).map(|(row, total)| f64::from(row[class]) - total));
-        *logit = ln_p - ln_sum_exp(rows().zip(&totals).map(|(row, total)| others(row) - total));
+    mean_logits(margins, logits, LogOdds::add_softmax);
+}
+
+fn mean_logits(margins: &[f32], logits: &mut [f64], add: impl Fn(&mut [LogOdds], &[f64])) {
+    let mut odds = vec![LogOdds::default(); logits.len()];
+    for row in margins.chunks_exact(logits.len()) {
+        let row: Vec<f64> = row.iter().map(|&margin| f64::from(margin)).collect();
+        add(&mut odds, &row);
+    }
+    logits.iter_mut().zip(&odds).for_each(|(logit, odds)| *logit = odds.value());
+}
+
+/// ln Σp − ln Σ(1 − p) over rows that come one after the other, in whatever range: nothing is subtracted from 1, so that
+/// no score needs clipping.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogOdds {
+    present: LnSum,
+    absent: LnSum,
+}
+
+impl LogOdds {
+    /// p = σ(margin).
+    pub fn add_logistic(&mut self, margin: f64) {
+        let ln_sigmoid = |m: f64| m.min(0.0) - (-m.abs()).exp().ln_1p();
+        self.present.add(ln_sigmoid(margin));
+        self.absent.add(ln_sigmoid(-margin));
+    }
+
+    /// Of each class its softmax probability; 1 − p is summed from the other classes.
+    pub fn add_softmax(odds: &mut [Self], margins: &[f64]) {
+        let total = LnSum::of(margins.iter().copied());
+        for (class, odds) in odds.iter_mut().enumerate() {
+            let others = margins.iter().enumerate().filter(|(other, _)| *other != class);
+            odds.present.add(margins[class] - total.value());
+            odds.absent.add(LnSum::of(others.map(|(_, &margin)| margin)).value() - total.value());
+        }
+    }
+
+    pub fn value(&self) -> f64 {
+        self.present.value() - self.absent.value()
     }
 }
 
 /// ln Σ exp(x), in whatever range.
-fn ln_sum_exp(terms: impl Iterator<Item = f64> + Clone) -> f64 {
-    let largest = terms.clone().fold(f64::NEG_INFINITY, f64::max);
-    if largest == f64::NEG_INFINITY {
-        return largest;
+#[derive(Clone, Copy, Debug)]
+struct LnSum {
+    largest: f64,
+    /// Of exp(x − largest).
+    sum: f64,
+}
+
+impl Default for LnSum {
+    fn default() -> Self {
+        Self { largest: f64::NEG_INFINITY, sum: 0.0 }
     }
-    largest + terms.map(|term| (term - largest).exp()).sum::<f64>().ln()
+}
+
+impl LnSum {
+    fn of(terms: impl Iterator<Item = f64>) -> Self {
+        let mut sum = Self::default();
+        terms.for_each(|term| sum.add(term));
+        sum
+    }
+
+    fn add(&mut self, term: f64) {
+        if term > self.largest {
+            self.sum *= (self.largest - term).exp();
+            self.largest = term;
+        }
+        self.sum += (term - self.largest).exp();
+    }
+
+    fn value(&self) -> f64 {
+        self.largest + self.sum.ln()
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Letters of the formulas, after Covert & Lee, "Improving KernelSHAP" (2021): M players, S coalitions,
 //! v the value of a coalition, φ the attributions, Δ = v(everybody) − v(nobody).
 
+mod bit_columns;
 mod cache;
 mod coalitions;
 mod design;
@@ -14,10 +15,11 @@ mod panels;
 mod philox;
 mod regression;
 
+pub use bit_columns::BitColumns;
 pub use cache::OperatorCache;
 pub use coalitions::Coalitions;
 pub use design::{Design, DesignError, DesignLimits, Estimator};
-pub use link::{Clipped, Link, logistic_logits, score_logit, softmax_logits};
+pub use link::{Clipped, Link, LogOdds, logistic_logits, score_logit, softmax_logits};
 pub use operator::{Matrix, Operator};
 pub use panels::{PANEL_WIDTH, Panels};
 pub use regression::{attributions, differences, scaled, unscaled};

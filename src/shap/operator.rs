@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use faer::{Mat, Side};
 
+use super::bit_columns::BitColumns;
 use super::coalitions::Coalitions;
 use super::design::{Design, Estimator};
 use super::kernel::{binomial, ln_weight};
@@ -31,6 +32,8 @@ pub struct Operator {
     pub id: u64,
     pub design: Design,
     pub coalitions: Arc<Coalitions>,
+    /// The same coalitions, by player.
+    pub columns: BitColumns,
     pub matrix: Matrix,
 }
 
@@ -43,12 +46,15 @@ impl Operator {
         } else {
             Matrix::Single(solve(&design, &coalitions, |a| a as f32))
         };
-        Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), design, coalitions: Arc::new(coalitions), matrix }
+        let columns = BitColumns::of(&coalitions);
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Self { id, design, coalitions: Arc::new(coalitions), columns, matrix }
     }
 
     /// Memory held, in bytes.
     pub fn bytes(&self) -> usize {
         self.coalitions.bytes()
+            + self.columns.bytes()
             + match &self.matrix {
                 Matrix::Single(panels) => panels.bytes(),
                 Matrix::Double(panels) => panels.bytes(),

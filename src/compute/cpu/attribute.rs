@@ -9,7 +9,7 @@ use std::ops::{AddAssign, Mul};
 use rayon::prelude::*;
 
 use super::Instructions;
-use super::instructions::Set;
+use super::instructions::Kernel;
 use crate::shap::{PANEL_WIDTH, Panels};
 
 /// Rows summed before their sum joins the total; also the shader's `BLOCK_ROWS`.
@@ -32,7 +32,8 @@ pub fn attribute<T: Element>(instructions: Instructions, operator: &Panels<T>, c
         return result;
     }
     let fill = |(panel_idx, result): (usize, &mut [T])| {
-        panel(instructions, operator, columns.panel(panel_idx), result);
+        let columns = columns.panel(panel_idx);
+        instructions.run(Panel { operator, columns, result, is_narrow: instructions.is_baseline() });
     };
     if columns.data.len() * n_players < PARALLEL_PRODUCTS_MIN {
         result.chunks_mut(PANEL_WIDTH * n_players).enumerate().for_each(fill);
@@ -43,29 +44,25 @@ pub fn attribute<T: Element>(instructions: Instructions, operator: &Panels<T>, c
 }
 
 /// Up to 16 columns of the result: `[n_columns_here × n_players]`.
-/// The same source compiled for each instruction set; none reorders or fuses floating-point operations.
-fn panel<T: Element>(instructions: Instructions, operator: &Panels<T>, columns: &[T], result: &mut [T]) {
-    match instructions.0 {
-        Set::Baseline => panel_in_tiles::<T, 2>(operator, columns, result),
-        #[cfg(target_arch = "x86_64")]
-        #[expect(unsafe_code, reason = "`Instructions` names only what the processor was asked for and has")]
-        Set::Avx2 => unsafe { panel_avx2(operator, columns, result) },
-        #[cfg(target_arch = "x86_64")]
-        #[expect(unsafe_code, reason = "`Instructions` names only what the processor was asked for and has")]
-        Set::Avx512 => unsafe { panel_avx512(operator, columns, result) },
+struct Panel<'a, T> {
+    operator: &'a Panels<T>,
+    columns: &'a [T],
+    result: &'a mut [T],
+    is_narrow: bool,
+}
+
+impl<T: Element> Kernel for Panel<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { operator, columns, result, is_narrow } = self;
+        if is_narrow {
+            panel_in_tiles::<T, 2>(operator, columns, result);
+        } else {
+            panel_in_tiles::<T, 4>(operator, columns, result);
+        }
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn panel_avx2<T: Element>(operator: &Panels<T>, columns: &[T], result: &mut [T]) {
-    panel_in_tiles::<T, 4>(operator, columns, result);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn panel_avx512<T: Element>(operator: &Panels<T>, columns: &[T], result: &mut [T]) {
-    panel_in_tiles::<T, 4>(operator, columns, result);
 }
 
 /// A tile is `PLAYERS` × 16 sums: as many as stay in registers. From 8 players on, the compiler makes vectors

@@ -2,7 +2,16 @@
 //! They are also the production path where no GPU is.
 
 pub mod attribute;
+pub mod conjunctions;
+pub mod double;
+pub mod elementary;
+pub mod exact;
+mod game;
+pub mod games;
 mod instructions;
+pub mod live_leaves;
+pub mod mlp_values;
+pub mod scores;
 
 pub use instructions::Instructions;
 

@@ -1,0 +1,70 @@
+//! Games of a model in the process → what the operator multiplies: values of all coalitions without a row for any of
+//! them. The same steps as on a GPU, on the same buffers.
+
+use super::Instructions;
+use super::game::Game;
+use super::mlp_values::mlp_values;
+use super::scores::{Rule, Scores, differences};
+use crate::compute::Explicand;
+use crate::form::{Body, ValueFunction};
+use crate::shap::{BitColumns, Operator};
+
+/// The columns of one record, one for each output, `[n_pairs]` each. Elements that float32 cannot hold are NaN.
+/// Panics where the function needs rows or float64.
+pub fn columns(
+    instructions: Instructions,
+    function: &ValueFunction,
+    operator: &Operator,
+    explicand: &Explicand,
+) -> Vec<Vec<f32>> {
+    let values = values(instructions, function, &operator.columns, explicand);
+    let n_players = operator.design.n_players;
+    let trend = |size: usize| (2.0 * size as f64 / n_players as f64 - 1.0) as f32;
+    let trends: Vec<f32> = (0..=n_players).map(trend).collect();
+    let outputs = values.chunks_exact(operator.columns.n_words * u64::BITS as usize).zip(&explicand.deltas);
+    let column = |(values, &delta): (&[f32], &f64)| {
+        differences(values, operator.coalitions.sizes(), &trends, delta as f32)
+    };
+    outputs.map(column).collect()
+}
+
+/// `[n_outputs × n_padded]`, up to a constant that is the same for all coalitions.
+fn values(
+    instructions: Instructions,
+    function: &ValueFunction,
+    columns: &BitColumns,
+    explicand: &Explicand,
+) -> Vec<f32> {
+    let rule = Rule::of(function).expect("such values need float64. This is a bug.");
+    let (n_outputs, n_padded) = (function.form.n_outputs(), columns.n_words * u64::BITS as usize);
+    let mut game = Game::<f32>::new(function, explicand);
+    let mut scores = Scores::new(instructions, rule, n_outputs, n_padded);
+    let mut margins = vec![0.0; n_outputs * n_padded];
+    for baseline_row in 0..function.n_baseline_rows() {
+        margins_of(&mut game, instructions, baseline_row, columns, &mut margins);
+        scores.add(function.baseline_margins(baseline_row), &margins);
+    }
+    scores.values()
+}
+
+
+/// Writes what the coalitions' margins are beyond those of a baseline row, `[n_outputs × n_padded]`.
+fn margins_of(
+    game: &mut Game<f32>,
+    instructions: Instructions,
+    baseline_row: usize,
+    columns: &BitColumns,
+    margins: &mut [f32],
+) {
+    match &game.function.form.body {
+        Body::Layers(layers) if !layers.is_linear() => {
+            mlp_values(instructions, layers, &game.first_layer(layers, baseline_row), columns, margins);
+            let n_padded = columns.n_words * u64::BITS as usize;
+            let baseline = game.function.baseline_margins(baseline_row);
+            for (margins, baseline) in margins.chunks_exact_mut(n_padded).zip(baseline) {
+                margins.iter_mut().for_each(|margin| *margin -= baseline);
+            }
+        }
+        _ => game.conjunctions(baseline_row).sums(instructions, columns, margins),
+    }
+}
