@@ -8,25 +8,40 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::batch::{BatchLimits, Collector, Load, group_by_operator};
+use super::batch::{BatchLimits, Collector, Key, Load, groups};
 use super::engine::spawn;
-use super::{DeviceError, Engine};
+use super::{DeviceError, Engine, Explicand, Games, Task};
+use crate::form::ValueFunction;
 use crate::shap::{Matrix, Operator, Panels};
 use crate::telemetry;
 
 /// Queue places are counted in KiB, since a semaphore counts at most 2^32 of them.
 const PLACE_BYTES: usize = 1 << 10;
 
-/// Columns under one sampled operator: some records of one request.
+/// Some records of one request under one sampled operator.
 pub struct Problem {
     pub operator: Arc<Operator>,
-    /// `[n_columns]` columns of `n_pairs` elements.
-    pub columns: Vec<Vec<f32>>,
+    pub work: Work,
+}
+
+/// A column is one output of one record.
+pub enum Work {
+    /// `[n_columns]` columns of `n_pairs` elements: values are known.
+    Columns(Vec<Vec<f32>>),
+    /// Values are the device's task as well.
+    Games { function: Arc<ValueFunction>, explicands: Arc<[Explicand]> },
 }
 
 impl Problem {
+    fn n_columns(&self) -> usize {
+        match &self.work {
+            Work::Columns(columns) => columns.len(),
+            Work::Games { function, explicands } => explicands.len() * function.form.n_outputs(),
+        }
+    }
+
     fn bytes(&self) -> usize {
-        self.columns.len() * self.operator.design.n_pairs * size_of::<f32>()
+        self.n_columns() * self.operator.design.n_pairs * size_of::<f32>()
     }
 }
 
@@ -129,22 +144,26 @@ impl Drop for Attributor {
 
 impl Load for Entry {
     fn n_columns(&self) -> usize {
-        self.problem.columns.len()
+        self.problem.n_columns()
     }
 
     fn bytes(&self) -> usize {
         self.problem.bytes()
     }
 
-    fn operator_id(&self) -> u64 {
-        self.problem.operator.id
+    fn key(&self) -> Key {
+        let function_id = match &self.problem.work {
+            Work::Columns(_) => None,
+            Work::Games { function, .. } => Some(function.id),
+        };
+        (self.problem.operator.id, function_id)
     }
 }
 
 fn serve(mut engine: Engine, mut batches: Collector<Entry>) {
     while let Some(batch) = batches.next_batch() {
         let wanted: Vec<Entry> = batch.into_iter().filter(|entry| !entry.reply.is_closed()).collect();
-        for group in group_by_operator(wanted) {
+        for group in groups(wanted) {
             // A panic drops the group's replies: its requests fail, the thread goes on.
             if catch_unwind(AssertUnwindSafe(|| solve_group(&mut engine, group))).is_err() {
                 tracing::error!("the compute thread panicked on a batch. This is a bug.");
@@ -154,18 +173,19 @@ fn serve(mut engine: Engine, mut batches: Collector<Entry>) {
     }
 }
 
-/// One product for all entries of an operator.
+/// One task for all entries of a key.
 fn solve_group(engine: &mut Engine, group: Vec<Entry>) {
     let operator = Arc::clone(&group[0].problem.operator);
-    let Matrix::Single(matrix) = &operator.matrix else {
-        panic!("listings are solved on the host. This is a bug.");
-    };
     let started = Instant::now();
-    let n_pairs = operator.design.n_pairs;
-    let columns: Vec<&Vec<f32>> = group.iter().flat_map(|entry| &entry.problem.columns).collect();
-    telemetry::record_batch(columns.len(), group.len(), group.iter().map(|entry| entry.waiting_since.elapsed()));
-    let panels = Panels::from_columns(n_pairs, &columns);
-    let (attributions, device) = engine.solve(operator.id, matrix, &panels);
+    let n_columns = group.iter().map(Entry::n_columns).sum();
+    telemetry::record_batch(n_columns, group.len(), group.iter().map(|entry| entry.waiting_since.elapsed()));
+    let (attributions, device) = match &group[0].problem.work {
+        Work::Columns(_) => solve_columns(engine, &operator, &group),
+        Work::Games { function, .. } => {
+            let explicands: Vec<&Explicand> = group.iter().flat_map(Entry::explicands).collect();
+            engine.solve(Task::Games(Games { function, operator: &operator, explicands: &explicands }))
+        }
+    };
     telemetry::record_batch_seconds(&device, started.elapsed());
     let mut rest = attributions.as_slice();
     for entry in group {
@@ -173,6 +193,31 @@ fn solve_group(engine: &mut Engine, group: Vec<Entry>) {
         rest = others;
         // A client that has gone needs no answer.
         let _ = entry.reply.send(Solution { attributions: own.to_vec(), device: Arc::clone(&device) });
+    }
+}
+
+fn solve_columns(engine: &mut Engine, operator: &Operator, group: &[Entry]) -> (Vec<f32>, Arc<str>) {
+    let Matrix::Single(matrix) = &operator.matrix else {
+        panic!("listings are solved on the host. This is a bug.");
+    };
+    let columns: Vec<&Vec<f32>> = group.iter().flat_map(Entry::columns).collect();
+    let columns = Panels::from_columns(operator.design.n_pairs, &columns);
+    engine.solve(Task::Product { operator_id: operator.id, operator: matrix, columns: &columns })
+}
+
+impl Entry {
+    fn columns(&self) -> &[Vec<f32>] {
+        match &self.problem.work {
+            Work::Columns(columns) => columns,
+            Work::Games { .. } => &[],
+        }
+    }
+
+    fn explicands(&self) -> &[Explicand] {
+        match &self.problem.work {
+            Work::Columns(_) => &[],
+            Work::Games { explicands, .. } => explicands,
+        }
     }
 }
 
@@ -206,6 +251,9 @@ mod tests {
             let _ = self.go_on.recv();
             Ok(vec![0.0; columns.n_columns * operator.n_columns])
         }
+        fn explain(&mut self, games: Games) -> Result<Vec<f32>, DeviceError> {
+            Ok(vec![0.0; games.explicands.len() * games.operator.design.n_players])
+        }
     }
 
     fn operator(seed: i64) -> Arc<Operator> {
@@ -214,7 +262,8 @@ mod tests {
     }
 
     fn problem(operator: &Arc<Operator>, n_columns: usize) -> Problem {
-        Problem { operator: Arc::clone(operator), columns: vec![vec![1.0; operator.design.n_pairs]; n_columns] }
+        let columns = vec![vec![1.0; operator.design.n_pairs]; n_columns];
+        Problem { operator: Arc::clone(operator), work: Work::Columns(columns) }
     }
 
     /// An attributor over a `Slow` device, what the device saw, and what holds it until it is dropped.

@@ -1,4 +1,4 @@
-//! How problems of concurrent requests become batches: limits, collection, groups by operator.
+//! How problems of concurrent requests become batches: limits, collection, groups that one task can take.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
@@ -27,8 +27,11 @@ impl Default for BatchLimits {
 pub(super) trait Load {
     fn n_columns(&self) -> usize;
     fn bytes(&self) -> usize;
-    fn operator_id(&self) -> u64;
+    fn key(&self) -> Key;
 }
+
+/// Operator, and the function of those whose values are not known yet: entries of one key go into one task.
+pub(super) type Key = (u64, Option<u64>);
 
 /// Takes entries from a queue, one batch at a time, in their order.
 pub(super) struct Collector<E> {
@@ -74,11 +77,11 @@ impl<E: Load> Collector<E> {
     }
 }
 
-/// Entries under one operator go into one product; operators in the order of their making.
-pub(super) fn group_by_operator<E: Load>(batch: Vec<E>) -> impl Iterator<Item = Vec<E>> {
-    let mut groups = BTreeMap::<u64, Vec<E>>::new();
+/// Entries by key; operators in the order of their making.
+pub(super) fn groups<E: Load>(batch: Vec<E>) -> impl Iterator<Item = Vec<E>> {
+    let mut groups = BTreeMap::<Key, Vec<E>>::new();
     for entry in batch {
-        groups.entry(entry.operator_id()).or_default().push(entry);
+        groups.entry(entry.key()).or_default().push(entry);
     }
     groups.into_values()
 }
@@ -95,8 +98,8 @@ mod tests {
         fn bytes(&self) -> usize {
             self.1 * 100
         }
-        fn operator_id(&self) -> u64 {
-            self.0
+        fn key(&self) -> Key {
+            (self.0, None)
         }
     }
 
@@ -147,7 +150,7 @@ mod tests {
 
     #[test]
     fn groups_keep_the_order_of_their_entries() {
-        let groups: Vec<_> = group_by_operator(vec![(2, 1), (1, 1), (2, 3)]).collect();
+        let groups: Vec<_> = groups(vec![(2, 1), (1, 1), (2, 3)]).collect();
         assert_eq!(groups, [vec![(1, 1)], vec![(2, 1), (2, 3)]]);
     }
 }

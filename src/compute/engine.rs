@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{Cpu, Device, DeviceError};
-use crate::shap::Panels;
+use super::{Cpu, Device, DeviceError, Task};
 use crate::telemetry;
 
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -67,27 +66,22 @@ impl Engine {
     }
 
     /// Attributions `[n_columns × n_players]` and the name of the device that made them.
-    pub fn solve(
-        &mut self,
-        operator_id: u64,
-        operator: &Panels<f32>,
-        columns: &Panels<f32>,
-    ) -> (Vec<f32>, Arc<str>) {
+    pub fn solve(&mut self, task: Task) -> (Vec<f32>, Arc<str>) {
         if let Some(accelerator) = &mut self.accelerator {
             accelerator.recover();
-            if let Some(solved) = accelerator.solve(operator_id, operator, columns) {
+            if let Some(solved) = accelerator.solve(task) {
                 return solved;
             }
         }
-        let result = self.cpu.attribute(operator_id, operator, columns);
+        let result = task.run(&mut self.cpu);
         (result.expect("the CPU never refuses a batch. This is a bug."), Arc::clone(&self.cpu_name))
     }
 }
 
 impl Accelerator {
-    fn solve(&mut self, id: u64, operator: &Panels<f32>, columns: &Panels<f32>) -> Option<(Vec<f32>, Arc<str>)> {
+    fn solve(&mut self, task: Task) -> Option<(Vec<f32>, Arc<str>)> {
         let State::Well { device, name } = &mut self.state else { return None };
-        let answer = catch_unwind(AssertUnwindSafe(|| device.attribute(id, operator, columns)))
+        let answer = catch_unwind(AssertUnwindSafe(|| task.run(device.as_mut())))
             .unwrap_or_else(|_| Err(DeviceError::Lost("the device's code panicked".to_owned())))
             .and_then(finite);
         match answer {
@@ -183,6 +177,8 @@ fn finite(attributions: Vec<f32>) -> Result<Vec<f32>, DeviceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compute::Games;
+    use crate::shap::Panels;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     type Answer = fn() -> Result<Vec<f32>, DeviceError>;
@@ -196,11 +192,15 @@ mod tests {
         fn attribute(&mut self, _: u64, _: &Panels<f32>, _: &Panels<f32>) -> Result<Vec<f32>, DeviceError> {
             (self.0)()
         }
+        fn explain(&mut self, _: Games) -> Result<Vec<f32>, DeviceError> {
+            (self.0)()
+        }
     }
 
     fn solve(engine: &mut Engine) -> (Vec<f32>, String) {
         let [operator, columns] = [[1.0, 2.0], [3.0, 4.0]].map(|column| Panels::from_columns(2, &[column]));
-        let (attributions, name) = engine.solve(1, &operator, &columns);
+        let (attributions, name) =
+            engine.solve(Task::Product { operator_id: 1, operator: &operator, columns: &columns });
         (attributions, name.to_string())
     }
 
@@ -270,6 +270,9 @@ mod tests {
                 "stubborn"
             }
             fn attribute(&mut self, _: u64, _: &Panels<f32>, _: &Panels<f32>) -> Result<Vec<f32>, DeviceError> {
+                Err(DeviceError::Stalled { waited_ms: 1 })
+            }
+            fn explain(&mut self, _: Games) -> Result<Vec<f32>, DeviceError> {
                 Err(DeviceError::Stalled { waited_ms: 1 })
             }
         }

@@ -7,13 +7,14 @@ pub mod cpu;
 mod engine;
 pub mod gpu;
 
-pub use attributor::{Attributor, AttributorClosed, Problem, Solution};
+pub use attributor::{Attributor, AttributorClosed, Problem, Solution, Work};
 pub use batch::BatchLimits;
 pub use cpu::Cpu;
 pub use engine::{BoxedDevice, Engine};
 pub use gpu::Gpu;
 
-use crate::shap::Panels;
+use crate::form::ValueFunction;
+use crate::shap::{Operator, Panels};
 
 /// A record whose prediction is explained.
 #[derive(Clone, Debug)]
@@ -24,6 +25,14 @@ pub struct Explicand {
     pub players: Vec<u32>,
     /// v(everybody) − v(nobody), `[n_outputs]`.
     pub deltas: Vec<f64>,
+}
+
+/// Games of one model under one sampled operator. The function's inputs mix no features, and float32 is enough for its link.
+#[derive(Clone, Copy)]
+pub struct Games<'a> {
+    pub function: &'a ValueFunction,
+    pub operator: &'a Operator,
+    pub explicands: &'a [&'a Explicand],
 }
 
 /// One place that can do the batched weighted regression. Every implementation passes the same suite of laws.
@@ -39,6 +48,26 @@ pub trait Device {
         operator: &Panels<f32>,
         columns: &Panels<f32>,
     ) -> Result<Vec<f32>, DeviceError>;
+
+    /// Values of all coalitions, then the same product: `[n_explicands × n_outputs × n_players]`, without the equal split
+    /// Δ/M. NaN where float32 cannot hold a value. A device may keep what belongs to function and operator under their ids.
+    fn explain(&mut self, games: Games) -> Result<Vec<f32>, DeviceError>;
+}
+
+/// What a device is asked.
+#[derive(Clone, Copy)]
+pub enum Task<'a> {
+    Product { operator_id: u64, operator: &'a Panels<f32>, columns: &'a Panels<f32> },
+    Games(Games<'a>),
+}
+
+impl Task<'_> {
+    pub fn run(self, device: &mut dyn Device) -> Result<Vec<f32>, DeviceError> {
+        match self {
+            Self::Product { operator_id, operator, columns } => device.attribute(operator_id, operator, columns),
+            Self::Games(games) => device.explain(games),
+        }
+    }
 }
 
 /// The device could not answer; the batch is still whole and may be answered elsewhere.

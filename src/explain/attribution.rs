@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1, aview1};
 use rayon::prelude::*;
 
 use super::ExplainError;
+use super::plan::{Plan, Solver};
 use crate::compute::cpu::{Instructions, attribute::attribute};
-use crate::compute::{Attributor, Problem};
-use crate::model::Game;
+use crate::compute::{Attributor, Problem, Work};
 use crate::offload::{offload, offload_large};
 use crate::shap::{Matrix, Operator, Panels, attributions, differences, scaled, unscaled};
 
@@ -18,27 +18,37 @@ use crate::shap::{Matrix, Operator, Panels, attributions, differences, scaled, u
 /// other sizes round otherwise.
 const UNSTABLE: f64 = 1e-6;
 
-/// A game whose coalitions have their values.
-pub(super) struct Played {
-    pub(super) game: Game,
-    pub(super) operator: Arc<Operator>,
-    /// `[2·n_pairs × n_outputs]`.
-    pub(super) values: Array2<f64>,
+/// One record's game, whose values are still to come.
+pub(super) struct Posed {
+    pub(super) record_idx: usize,
+    /// Feature of each player.
+    pub(super) players: Vec<u32>,
     /// v(everybody) − v(nobody), `[n_outputs]`.
     pub(super) delta: Vec<f64>,
 }
 
-/// A record without players is the baseline itself; a model that answers otherwise cannot be explained.
-pub(super) fn check_stable(played: &Played, base_values: &[f64]) -> Result<(), ExplainError> {
+/// A game whose coalitions have their values.
+pub(super) struct Played {
+    pub(super) posed: Posed,
+    pub(super) operator: Arc<Operator>,
+    /// `[2·n_pairs × n_outputs]`.
+    pub(super) values: Array2<f64>,
+}
+
+/// Δ of a record. A record without players is the baseline itself; a model that answers otherwise cannot be explained.
+pub(super) fn pose(
+    plan: Plan,
+    values: ArrayView1<f64>,
+    base_values: &[f64],
+) -> Result<(Posed, Solver), ExplainError> {
+    let delta = (&values - &aview1(base_values)).to_vec();
     let differs = |&(&delta, &base): &(&f64, &f64)| delta.abs() > UNSTABLE * base.abs().max(1.0);
-    let unstable = played.delta.iter().zip(base_values).find(differs).filter(|_| played.game.players.is_empty());
+    let unstable = delta.iter().zip(base_values).find(differs).filter(|_| plan.players.is_empty());
     match unstable {
-        Some((&delta, &base_value)) => Err(ExplainError::Unstable {
-            record: played.game.record_idx + 1,
-            value: base_value + delta,
-            base_value,
-        }),
-        None => Ok(()),
+        Some((&delta, &base_value)) => {
+            Err(ExplainError::Unstable { record: plan.record_idx + 1, value: base_value + delta, base_value })
+        }
+        None => Ok((Posed { record_idx: plan.record_idx, players: plan.players, delta }, plan.solver)),
     }
 }
 
@@ -74,7 +84,7 @@ async fn solve_group(
     }
     let n_bytes = group.iter().map(|played| size_of_val(played.values.as_slice().unwrap_or_default())).sum();
     let (group, columns, scales) = offload_large(n_bytes, move |_| scaled_columns(group)).await;
-    let solution = attributor.solve(Problem { operator, columns }).await?;
+    let solution = attributor.solve(Problem { operator, work: Work::Columns(columns) }).await?;
     let attributions = offload_large(size_of_val(solution.attributions.as_slice()), move |_| {
         let products = solution.attributions.chunks_exact(group[0].operator.design.n_players).zip(scales);
         finish(&group, products.map(|(product, scale)| unscaled(product, scale)), n_features)
@@ -107,7 +117,7 @@ fn scaled_columns(group: Vec<Played>) -> ScaledColumns {
 
 /// What the operator multiplies, one column for each output.
 fn columns(played: &Played) -> impl Iterator<Item = Vec<f64>> + '_ {
-    let outputs = played.values.columns().into_iter().zip(&played.delta);
+    let outputs = played.values.columns().into_iter().zip(&played.posed.delta);
     outputs.map(|(values, &delta)| differences(&played.operator.coalitions, &values.to_vec(), delta))
 }
 
@@ -117,19 +127,27 @@ fn finish(
     mut products: impl Iterator<Item = Vec<f64>>,
     n_features: usize,
 ) -> Result<Vec<(usize, Array2<f64>)>, ExplainError> {
-    let of_game = |played: &Played| {
-        let Game { record_idx, players, .. } = &played.game;
-        let mut features = Array2::zeros((n_features, played.delta.len()));
-        for (output_idx, &delta) in played.delta.iter().enumerate() {
-            let product = products.next().expect("one product for each game and output. This is a bug.");
-            for (&feature, attribution) in players.iter().zip(attributions(&product, delta)) {
+    let mut next = || products.next().expect("one product for each game and output. This is a bug.");
+    let of_game = |played: &Played| played.posed.finish(n_features, |_, delta| attributions(&next(), delta));
+    group.iter().map(of_game).collect()
+}
+
+impl Posed {
+    /// `of_output` gives the attributions of the players to an output, from its index and its Δ.
+    pub(super) fn finish(
+        &self,
+        n_features: usize,
+        mut of_output: impl FnMut(usize, f64) -> Vec<f64>,
+    ) -> Result<(usize, Array2<f64>), ExplainError> {
+        let mut features = Array2::zeros((n_features, self.delta.len()));
+        for (output_idx, &delta) in self.delta.iter().enumerate() {
+            for (&feature, attribution) in self.players.iter().zip(of_output(output_idx, delta)) {
                 features[[feature as usize, output_idx]] = attribution;
             }
         }
         match features.iter().all(|attribution: &f64| attribution.is_finite()) {
-            true => Ok((*record_idx, features)),
-            false => Err(ExplainError::NotFinite { record: record_idx + 1 }),
+            true => Ok((self.record_idx, features)),
+            false => Err(ExplainError::NotFinite { record: self.record_idx + 1 }),
         }
-    };
-    group.iter().map(of_game).collect()
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::compute::AttributorClosed;
 use crate::model::ModelError;
+use crate::offload::GivenUp;
 use crate::records::{AnswerError, FilterError, TableError};
 use crate::shap::DesignError;
 
@@ -33,4 +34,10 @@ pub enum ExplainError {
     Compute(#[from] AttributorClosed),
     #[error("an attribution of record {record} is not finite. This is a bug.")]
     NotFinite { record: usize },
+}
+
+impl From<GivenUp> for ExplainError {
+    fn from(given_up: GivenUp) -> Self {
+        Self::Model(given_up.into())
+    }
 }

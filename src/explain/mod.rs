@@ -2,12 +2,13 @@
 //!
 //! decode → predict → select → games → values → attribute; nothing flows back.
 
+mod asked;
 mod attribution;
+mod computed;
 mod error;
 mod plan;
 mod report;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use ndarray::Array2;
@@ -15,16 +16,16 @@ use tokio::sync::Semaphore;
 
 use crate::compute::Attributor;
 use crate::config::Kernel;
-use crate::model::{Call, Game, Identity, LinkedValue, Model, ModelError, Predictions, Predictor};
+use crate::model::{Call, Identity, Model, ModelError, Predictions, Predictor, Valuation};
 use crate::offload::{Stop, offload, offload_large};
 use crate::records::{AnswerError, Expression, Filter, Format, Table, answer_records};
 use crate::shap::{Design, DesignError, DesignLimits, Operator, OperatorCache};
 use crate::telemetry;
 
 pub use crate::model::{Message, Reply, TargetName};
-use attribution::{Played, check_stable};
+use computed::Computed;
 pub use error::ExplainError;
-use plan::{Plan, plan};
+use plan::{Cost, Operators, Plan, Planner, Solver};
 use report::Clock;
 pub use report::{Report, Stage};
 
@@ -169,14 +170,28 @@ impl Explainer {
         let (n_outputs, n_features) = (predicted.predictions.values.ncols(), predicted.call.records.n_columns());
         let mut attributions = Vec::with_capacity(selected.len());
         let mut base = None;
-        for chunk in plan::chunks(self.plans(predicted, selected).await?, n_outputs) {
-            let (played, null) = self.play(predicted, chunk, report).await?;
-            clock.lap(Stage::Values);
-            for solved in attribution::solve(&self.shared.attributor, played, n_features).await? {
+        let plans = self.plans(predicted, selected).await?;
+        let cost = Cost::of(&predicted.predictor.valuation(predicted.call)?, n_outputs);
+        for chunk in plan::chunks(plans, cost) {
+            let operators = self.operators(&chunk).await;
+            let attributor = &self.shared.attributor;
+            let (solved, null) = match predicted.predictor.valuation(predicted.call)? {
+                Valuation::Asked(model) => {
+                    let (played, null) = asked::play(model, predicted, chunk, &operators, report).await?;
+                    clock.lap(Stage::Values);
+                    (attribution::solve(attributor, played, n_features).await?, null)
+                }
+                Valuation::Computed { function, numbers, null } => {
+                    let games = computed::pose_all(predicted, numbers, null, chunk, &operators)?;
+                    let computed = Computed { attributor, function, n_features };
+                    (computed.solve(games, report).await?, null.clone())
+                }
+            };
+            clock.lap(Stage::Attribute);
+            for solved in solved {
                 report.devices.insert(solved.device);
                 attributions.extend(solved.attributions);
             }
-            clock.lap(Stage::Attribute);
             base.get_or_insert(null);
         }
         let base = base.expect("at least one record is selected. This is a bug.");
@@ -184,7 +199,7 @@ impl Explainer {
         Ok(Attributed { attributions, base_values: base.value })
     }
 
-    /// Players and design of each selected record.
+    /// Players of each selected record, and how its game is solved.
     async fn plans(&self, predicted: &Predicted<'_>, selected: Vec<usize>) -> Result<Vec<Plan>, ExplainError> {
         let Predicted { call, predictor, predictions } = predicted;
         let (n_records, n_features, n_outputs) =
@@ -195,51 +210,31 @@ impl Explainer {
         }
         let (predictor, settings) = (Arc::clone(predictor), Arc::clone(&self.settings));
         let (call, limits) = (Arc::clone(call), self.shared.limits.design);
-        let plan = move |record_idx, stop: &Stop| match stop.is_set() {
-            true => Err(ModelError::GivenUp.into()),
-            false => plan(predictor.as_ref(), &settings, limits, &call, record_idx),
+        let plan = move |stop: &Stop| {
+            let planner = Planner { predictor: predictor.as_ref(), settings: &settings, limits, call: &call };
+            let is_exact = planner.is_exact()?;
+            let plan = |record_idx| match stop.is_set() {
+                true => Err(ModelError::GivenUp.into()),
+                false => planner.plan(record_idx, is_exact),
+            };
+            selected.into_iter().map(plan).collect()
         };
-        let n_bytes = size_of::<f64>() * n_records * n_features;
-        offload_large(n_bytes, move |stop| selected.into_iter().map(|record_idx| plan(record_idx, stop)).collect())
-            .await
-    }
-
-    /// Asks the model for every coalition of a chunk; operators met for the first time are built here.
-    async fn play(
-        &self,
-        predicted: &Predicted<'_>,
-        chunk: Vec<Plan>,
-        report: &mut Report,
-    ) -> Result<(Vec<Played>, LinkedValue), ExplainError> {
-        let Predicted { call, predictor, predictions } = predicted;
-        let operators = self.operators(&chunk).await;
-        let (games, operators): (Vec<Game>, Vec<_>) = chunk.into_iter().map(|plan| plan.game(&operators)).unzip();
-        let values = predictor.values(call, games.clone(), predictions).await?;
-        report.clipped += values.clipped;
-        assert_eq!(values.of_games.len(), games.len(), "a game without values. This is a bug.");
-        let null = values.null;
-        let played = games.into_iter().zip(operators).zip(values.of_games).map(|((game, operator), values)| {
-            report.estimators.insert(operator.design.estimator);
-            let delta = &predictions.values.row(game.record_idx) - &ndarray::aview1(&null.value);
-            let played = Played { game, operator, values, delta: delta.to_vec() };
-            check_stable(&played, &null.value).map(|()| played)
-        });
-        Ok((played.collect::<Result<_, ExplainError>>()?, null))
+        offload_large(size_of::<f64>() * n_records * n_features, plan).await
     }
 
     /// The operators of a chunk. One is built at a time in the whole process, since building takes a core and memory
     /// of its own; who waits for that occupies no thread.
-    async fn operators(&self, chunk: &[Plan]) -> HashMap<Design, Arc<Operator>> {
-        let mut operators = HashMap::new();
-        for design in chunk.iter().map(|plan| plan.design) {
-            if operators.contains_key(&design) {
+    async fn operators(&self, chunk: &[Plan]) -> Operators {
+        let mut operators = Operators::default();
+        for plan in chunk {
+            let Solver::Design(design) = plan.solver else { continue };
+            if operators.has(&design) {
                 continue;
             }
-            let operator = match self.shared.operators.cached(design) {
+            operators.insert(match self.shared.operators.cached(design) {
                 Some(operator) => operator,
                 None => self.build(design).await,
-            };
-            operators.insert(design, operator);
+            });
         }
         telemetry::set_operator_bytes(self.shared.operators.bytes());
         operators

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Kernel;
-use crate::shap::{Clipped, Estimator};
+use crate::shap::Clipped;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -27,7 +27,8 @@ impl Stage {
 #[derive(Clone, Debug)]
 pub struct Report {
     pub kernel: Kernel,
-    pub estimators: BTreeSet<Estimator>,
+    /// Names.
+    pub estimators: BTreeSet<&'static str>,
     /// Devices that made attributions; empty when nothing was explained.
     pub devices: BTreeSet<Arc<str>>,
     pub clipped: Clipped,

@@ -1,6 +1,7 @@
 //! What a coalition is worth, for any record: a model, its baseline and the link, prepared once for all games.
 //! Knows nothing of which coalitions are asked.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::{ArcArray2, ArrayView1};
@@ -14,7 +15,7 @@ use crate::shap::Link;
 pub struct ValueFunction {
     /// Never used twice in a process: what a device knows it by.
     pub id: u64,
-    pub form: Form,
+    pub form: Arc<Form>,
     /// `[n_baseline_rows × n_features]`, at least one row.
     pub baseline: ArcArray2<f32>,
     pub link: Link,
@@ -37,7 +38,7 @@ pub struct ValueFunction {
 
 impl ValueFunction {
     /// `baseline` is `[n_baseline_rows × n_features]`, at least one row. Panics on another shape.
-    pub fn new(form: Form, baseline: ArcArray2<f32>, link: Link) -> Self {
+    pub fn new(form: Arc<Form>, baseline: ArcArray2<f32>, link: Link) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         assert!(baseline.nrows() > 0 && baseline.ncols() == form.n_features(), "no such baseline. This is a bug.");
         let rows: Vec<f32> = baseline.iter().copied().collect();

@@ -32,11 +32,10 @@ pub(super) fn explanation(
     fields.push((headers::STAMP, explained.stamp.with(&explanation.model)));
     fields.push((headers::SERVER_TIMING, server_timing(explanation, queue, encode)));
     if let Some(base_values) = &explanation.base_values {
-        let estimators = report.estimators.iter().map(|estimator| estimator.name());
         let base_values = write_numbers(base_values);
         fields.extend((base_values.len() <= BASE_VALUES_CHARS_MAX).then_some((headers::BASE_VALUES, base_values)));
         fields.push((headers::DEVICE, visible(&join(report.devices.iter().map(AsRef::as_ref)))));
-        fields.push((headers::ESTIMATOR, join(estimators)));
+        fields.push((headers::ESTIMATOR, join(report.estimators.iter().copied())));
     }
     if report.clipped > 0 {
         fields.push((headers::CLIPPED, report.clipped.to_string()));

@@ -15,6 +15,8 @@ use ndarray::Array2;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::form::ValueFunction;
+use crate::offload::GivenUp;
 use crate::records::{AnswerError, CellError, Format, Table, TableError};
 use crate::shap::{Clipped, Coalitions};
 use container::{ContainerError, ProtocolError};
@@ -35,6 +37,28 @@ pub trait Predictor: Send + Sync {
     /// The features that can change the score: those that differ from some baseline row.
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError>;
 
+    /// Where the values of this call's coalitions come from.
+    fn valuation<'a>(&'a self, call: &'a Call) -> Result<Valuation<'a>, ModelError>;
+
+    fn identity(&self) -> Identity;
+}
+
+/// How coalitions get their values.
+pub enum Valuation<'a> {
+    /// A model that is asked for each of them.
+    Asked(&'a dyn Ask),
+    /// A function in the process, whose arithmetic may run anywhere.
+    Computed {
+        function: &'a Arc<ValueFunction>,
+        /// The call's records, `[n_records × n_features]`.
+        numbers: &'a Array2<f32>,
+        /// v(nobody).
+        null: &'a LinkedValue,
+    },
+}
+
+/// A model that says what coalitions are worth.
+pub trait Ask: Send + Sync {
     /// What nobody and every coalition of some games are worth, with the outputs of the call's predictions.
     fn values<'a>(
         &'a self,
@@ -42,8 +66,6 @@ pub trait Predictor: Send + Sync {
         games: Vec<Game>,
         predictions: &'a Predictions,
     ) -> Answer<'a, Values>;
-
-    fn identity(&self) -> Identity;
 }
 
 /// What tells a model from others, as far as it is known.
@@ -236,4 +258,10 @@ pub enum ModelError {
     /// Nobody waits for the answer any more.
     #[error("the request was given up")]
     GivenUp,
+}
+
+impl From<GivenUp> for ModelError {
+    fn from(_: GivenUp) -> Self {
+        Self::GivenUp
+    }
 }

@@ -22,4 +22,4 @@ pub use design::{Design, DesignError, DesignLimits, Estimator};
 pub use link::{Clipped, Link, LogOdds, logistic_logits, score_logit, softmax_logits};
 pub use operator::{Matrix, Operator};
 pub use panels::{PANEL_WIDTH, Panels};
-pub use regression::{attributions, differences, scaled, unscaled};
+pub use regression::{adding_up, attributions, differences, scaled, unscaled};

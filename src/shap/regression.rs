@@ -39,11 +39,15 @@ fn largest_magnitude(column: &[f64]) -> f64 {
     lanes.iter().chain(rest).copied().fold(0.0, larger)
 }
 
-/// φ = Δ/M + product, with what rounding took from the sum given back evenly: Σφ = Δ.
+/// φ = Δ/M + product, with the sum restored.
 pub fn attributions(product: &[f64], delta: f64) -> Vec<f64> {
     let m = product.len() as f64;
-    let mut phi: Vec<f64> = product.iter().map(|&element| delta / m + element).collect();
-    let missing = (delta - phi.iter().sum::<f64>()) / m;
+    adding_up(product.iter().map(|&element| delta / m + element).collect(), delta)
+}
+
+/// What rounding took from the sum is given back evenly: Σφ = Δ.
+pub fn adding_up(mut phi: Vec<f64>, delta: f64) -> Vec<f64> {
+    let missing = (delta - phi.iter().sum::<f64>()) / phi.len() as f64;
     phi.iter_mut().for_each(|attribution| *attribution += missing);
     phi
 }

@@ -87,6 +87,16 @@ impl Predictor for Fake {
         Ok(vec![0, 1])
     }
 
+    fn valuation<'a>(&'a self, _: &'a Call) -> Result<Valuation<'a>, ModelError> {
+        Ok(Valuation::Asked(self))
+    }
+
+    fn identity(&self) -> Identity {
+        Identity::File(String::new())
+    }
+}
+
+impl Ask for Fake {
     fn values<'a>(&'a self, call: &'a Arc<Call>, games: Vec<Game>, _: &'a Predictions) -> Answer<'a, Values> {
         let values = numbers(&call.records).map(|numbers| {
             let of_games = games.iter().map(|game| play(&numbers, game)).collect();
@@ -96,10 +106,6 @@ impl Predictor for Fake {
             values
         });
         std::future::ready(values).boxed()
-    }
-
-    fn identity(&self) -> Identity {
-        Identity::File(String::new())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use explaind::compute::gpu::GpuLimits;
-use explaind::compute::{Attributor, BatchLimits, BoxedDevice, Engine, Gpu, Problem, Solution};
+use explaind::compute::{Attributor, BatchLimits, BoxedDevice, Engine, Gpu, Problem, Solution, Work};
 use explaind::config::Kernel;
 use explaind::shap::{Design, Operator};
 use futures_util::future::join_all;
@@ -44,7 +44,7 @@ fn problems(operator: &Arc<Operator>) -> Vec<Problem> {
         |salt: usize| (0..operator.design.n_pairs).map(move |idx| noise((salt * 10_000 + idx) as u64) as f32);
     let problem = |first: usize| {
         let columns = (first * 16..first * 16 + 16).map(|salt| column(salt).collect()).collect();
-        Problem { operator: Arc::clone(operator), columns }
+        Problem { operator: Arc::clone(operator), work: Work::Columns(columns) }
     };
     (0..64).map(problem).collect()
 }

@@ -8,7 +8,9 @@ use explaind::compute::gpu::{GpuLimits, adapters, choose};
 use explaind::compute::{Attributor, BatchLimits, BoxedDevice, Cpu, Engine, Gpu};
 use explaind::config::{DevicePolicy, Kernel};
 use explaind::explain::{Explainer, Limits, Request, Settings, Shared};
-use explaind::model::{self, Call, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values};
+use explaind::model::{
+    self, Ask, Call, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Valuation, Values,
+};
 use explaind::records::Format;
 use explaind::shap::{Coalitions, Design, DesignLimits, OperatorCache};
 use futures_util::FutureExt;
@@ -141,6 +143,16 @@ impl Predictor for Games {
         Ok((0..self.n_players as u32).collect())
     }
 
+    fn valuation<'a>(&'a self, _: &'a Call) -> Result<Valuation<'a>, ModelError> {
+        Ok(Valuation::Asked(self))
+    }
+
+    fn identity(&self) -> model::Identity {
+        model::Identity::File(String::new())
+    }
+}
+
+impl Ask for Games {
     fn values<'a>(
         &'a self,
         _: &'a Arc<Call>,
@@ -151,10 +163,6 @@ impl Predictor for Games {
         let null = LinkedValue { value: vec![0.0], clipped: 0 };
         let values = Values { null, of_games: games.iter().map(of_game).collect(), clipped: 0 };
         async move { Ok(values) }.boxed()
-    }
-
-    fn identity(&self) -> model::Identity {
-        model::Identity::File(String::new())
     }
 }
 

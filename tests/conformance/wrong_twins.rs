@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use explaind::compute::cpu::Instructions;
-use explaind::compute::{Cpu, Device, DeviceError};
+use explaind::compute::{Cpu, Device, DeviceError, Games};
 use explaind::config::Kernel;
 use explaind::shap::{PANEL_WIDTH, Panels};
 use libtest_mimic::Trial;
@@ -114,6 +114,10 @@ impl Device for WrongDevice {
         let (mut operator, mut columns) = (operator.clone(), columns.clone());
         (self.1)(&mut operator, &mut columns);
         self.0.attribute(operator_id, &operator, &columns)
+    }
+
+    fn explain(&mut self, games: Games) -> Result<Vec<f32>, DeviceError> {
+        self.0.explain(games)
     }
 }
 

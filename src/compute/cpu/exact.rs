@@ -12,6 +12,9 @@ use super::scores::Rule;
 use crate::compute::Explicand;
 use crate::form::{Body, ValueFunction};
 
+/// What answers call it.
+pub const NAME: &str = "exact";
+
 /// Whether the function's games have one.
 pub fn applies(function: &ValueFunction) -> bool {
     let is_sum = match &function.form.body {

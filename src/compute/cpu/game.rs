@@ -102,7 +102,6 @@ impl<T: Sum> Groups<T> {
         Self { lists: vec![Conjunctions::default(); n_lists], n_outputs }
     }
 
-
     /// Numbers of a conjunction.
     pub(super) fn width(&self) -> usize {
         self.n_outputs / self.lists.len()

@@ -22,9 +22,8 @@ pub fn columns(
     let trend = |size: usize| (2.0 * size as f64 / n_players as f64 - 1.0) as f32;
     let trends: Vec<f32> = (0..=n_players).map(trend).collect();
     let outputs = values.chunks_exact(operator.columns.n_words * u64::BITS as usize).zip(&explicand.deltas);
-    let column = |(values, &delta): (&[f32], &f64)| {
-        differences(values, operator.coalitions.sizes(), &trends, delta as f32)
-    };
+    let column =
+        |(values, &delta): (&[f32], &f64)| differences(values, operator.coalitions.sizes(), &trends, delta as f32);
     outputs.map(column).collect()
 }
 
@@ -46,7 +45,6 @@ fn values(
     }
     scores.values()
 }
-
 
 /// Writes what the coalitions' margins are beyond those of a baseline row, `[n_outputs × n_padded]`.
 fn margins_of(

@@ -15,8 +15,10 @@ pub mod scores;
 
 pub use instructions::Instructions;
 
-use super::{Device, DeviceError};
-use crate::shap::Panels;
+use rayon::prelude::*;
+
+use super::{Device, DeviceError, Explicand, Games};
+use crate::shap::{Matrix, Panels};
 
 /// The processor as a device: all cores, the widest vectors it has.
 #[derive(Clone, Copy, Debug)]
@@ -42,5 +44,20 @@ impl Device for Cpu {
         columns: &Panels<f32>,
     ) -> Result<Vec<f32>, DeviceError> {
         Ok(attribute::attribute(self.instructions, operator, columns))
+    }
+
+    fn explain(&mut self, Games { function, operator, explicands }: Games) -> Result<Vec<f32>, DeviceError> {
+        let Matrix::Single(matrix) = &operator.matrix else {
+            panic!("listings are solved on the host. This is a bug.");
+        };
+        let of_explicand =
+            |explicand: &&Explicand| games::columns(self.instructions, function, operator, explicand);
+        let columns: Vec<Vec<f32>> = match explicands {
+            // One record alone is done before another thread is awake.
+            [explicand] => of_explicand(explicand),
+            _ => explicands.par_iter().flat_map_iter(of_explicand).collect(),
+        };
+        let columns = Panels::from_columns(operator.design.n_pairs, &columns);
+        Ok(attribute::attribute(self.instructions, matrix, &columns))
     }
 }

@@ -62,7 +62,13 @@ impl Scores {
     /// `[n_outputs × n_padded]`.
     pub fn add(&mut self, baseline_margins: &[f32], margins: &[f32]) {
         let n_numbers = self.n_outputs * self.n_padded;
-        self.instructions.run(Row { rule: self.rule, baseline_margins, margins, sums: &mut self.block, n_numbers });
+        self.instructions.run(Row {
+            rule: self.rule,
+            baseline_margins,
+            margins,
+            sums: &mut self.block,
+            n_numbers,
+        });
         self.n_rows += 1;
         if self.n_rows.is_multiple_of(BLOCK_ROWS) {
             self.close_block();
@@ -135,13 +141,7 @@ impl Kernel for Row<'_> {
 }
 
 #[inline(always)]
-fn each(
-    baseline_margins: &[f32],
-    n_padded: usize,
-    margins: &[f32],
-    sums: &mut [f32],
-    score: impl Fn(f32) -> f32,
-) {
+fn each(baseline_margins: &[f32], n_padded: usize, margins: &[f32], sums: &mut [f32], score: impl Fn(f32) -> f32) {
     let outputs = sums.chunks_exact_mut(n_padded).zip(margins.chunks_exact(n_padded)).zip(baseline_margins);
     for ((sums, margins), baseline) in outputs {
         for (sum, margin) in sums.iter_mut().zip(margins) {

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use attribute::Kernel;
 use faults::Faults;
 
-use super::{Device, DeviceError};
+use super::{Device, DeviceError, Games};
 use crate::shap::Panels;
 
 /// What a GPU may hold and how long it may take.
@@ -89,6 +89,10 @@ impl Device for Gpu {
         let result = catch(|| self.kernel.attribute(operator_id, operator, columns));
         self.faults.check()?;
         result
+    }
+
+    fn explain(&mut self, _: Games) -> Result<Vec<f32>, DeviceError> {
+        Err(DeviceError::Refused("games are not written for this device".to_owned()))
     }
 }
 

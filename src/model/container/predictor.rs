@@ -20,7 +20,8 @@ use super::protocol::{Dialect, Protocol};
 use super::rows::Cells;
 use super::tally::{Outputs, Tally};
 use crate::model::{
-    Answer, Call, Forward, Game, Identity, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values,
+    Answer, Ask, Call, Forward, Game, Identity, LinkedValue, Message, Model, ModelError, Predictions, Predictor,
+    Valuation, Values,
 };
 use crate::offload::{offload, offload_large};
 use crate::records::{AnswerLayout, Spelling, Table, Template};
@@ -295,6 +296,16 @@ impl Predictor for ContainerPredictor {
         Ok(self.model.baseline(cells).differing(&Cells::of_record(&call.records, record_idx, cells)))
     }
 
+    fn valuation<'a>(&'a self, _: &'a Call) -> Result<Valuation<'a>, ModelError> {
+        Ok(Valuation::Asked(self))
+    }
+
+    fn identity(&self) -> Identity {
+        self.identity.clone()
+    }
+}
+
+impl Ask for ContainerPredictor {
     fn values<'a>(
         &'a self,
         call: &'a Arc<Call>,
@@ -302,10 +313,6 @@ impl Predictor for ContainerPredictor {
         predictions: &'a Predictions,
     ) -> Answer<'a, Values> {
         self.values_of_games(call, games, predictions).boxed()
-    }
-
-    fn identity(&self) -> Identity {
-        self.identity.clone()
     }
 }
 

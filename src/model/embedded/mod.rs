@@ -6,7 +6,6 @@ mod folder;
 mod predictor;
 mod scorer;
 mod scores;
-mod turns;
 pub mod xgboost;
 
 pub use file::FileError;

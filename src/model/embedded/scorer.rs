@@ -9,17 +9,16 @@ use ndarray::Array2;
 use super::answer::write_answer;
 use super::file::{self, FileError};
 use super::scores::to_scores;
-use super::turns::in_turns;
 use crate::form::Form;
 use crate::model::{Answer, Forward, Identity, Message, ModelError, Reply, sha256};
-use crate::offload::{Stop, offload};
+use crate::offload::{Stop, in_turns, offload};
 use crate::records::{Format, Table};
 
 /// Rows evaluated together: enough to keep a tree in cache, few enough to stay in it themselves.
-pub(super) const BLOCK_ROWS: usize = 64;
+const BLOCK_ROWS: usize = 64;
 
 pub struct Scorer {
-    pub(super) form: Form,
+    pub(super) form: Arc<Form>,
     /// Of the file that it was read from.
     sha256: String,
 }
@@ -27,7 +26,7 @@ pub struct Scorer {
 impl Scorer {
     /// Reads a model file.
     pub fn read(file: &[u8]) -> Result<Self, FileError> {
-        Ok(Self { form: file::read(file)?, sha256: sha256(file) })
+        Ok(Self { form: Arc::new(file::read(file)?), sha256: sha256(file) })
     }
 
     pub fn identity(&self) -> Identity {
@@ -53,9 +52,9 @@ impl Scorer {
         let mut margins = vec![0.0; records.n_records() * n_outputs];
         let blocks = margins.chunks_mut(BLOCK_ROWS * n_outputs).zip(rows.chunks(BLOCK_ROWS * expected));
         let steps_per_block = BLOCK_ROWS * self.form.steps_per_row();
-        in_turns(&mut blocks.collect::<Vec<_>>(), steps_per_block, stop, |(margins, rows)| {
+        in_turns(blocks.collect(), steps_per_block, stop, |(margins, rows)| {
             self.form.margins(rows, margins);
-            Ok(0)
+            Ok::<_, ModelError>(())
         })?;
         Ok(margins)
     }

@@ -1,7 +1,15 @@
 //! Long computations off the async threads, stopped when nobody waits for them any more.
 
+mod turns;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use turns::in_turns;
+
+/// Nobody waits for the answer any more.
+#[derive(Clone, Copy, Debug)]
+pub struct GivenUp;
 
 /// Tells a computation that its answer is not wanted.
 #[derive(Clone, Default)]
