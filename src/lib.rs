@@ -3,7 +3,7 @@
 //!
 //! `docs/architecture.md` shows the flow. Imports go one way: shap, records, fetch, offload, config and telemetry
 //! import nothing of ours (config, telemetry and offload may be imported by all); form → shap; compute → shap, form;
-//! model → records, shap, form, fetch; explain → records, model, shap, compute;
+//! model → records, shap, form, fetch; explain → records, model, shap, form, compute;
 //! endpoints → explain, model, records, shap, fetch; aws → endpoints, explain, model, records, shap;
 //! http → aws, endpoints, explain, records; cli → all of these. `tests/tidy` reads the sources and holds the rule.
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use explaind::endpoints::{Endpoint, Explained, Service, Stamp};
 use explaind::explain::{Explainer, Settings, Shared};
 use explaind::model::{
-    Answer, Call, Game, Identity, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Values,
+    Answer, Ask, Call, Game, Identity, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Valuation,
+    Values,
 };
 use explaind::records::{Format, Table};
 use futures_util::FutureExt;

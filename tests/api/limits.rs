@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use explaind::config::ServerConfig;
 use insta::assert_snapshot;
+use serde_json::{Value, json};
 
 use crate::fake::{Fake, Gate};
 use crate::show::show_error;
-use crate::support::{TestApp, invoke, ms, records, until, within};
+use crate::support::{TestApp, example_folder, invoke, ms, records, until, within};
 use crate::wire::{head, whole};
 
 /// Running and waiting places.
@@ -150,13 +151,32 @@ async fn waiting_requests_run_in_the_order_of_their_arrival() {
     }
 }
 
+/// An example's definition, wherever it is opened.
+fn example(name: &str) -> Value {
+    let folder = example_folder(name);
+    let text = std::fs::read_to_string(folder.join("endpoint.json")).expect("the example is there");
+    let mut definition: Value = serde_json::from_str(&text).expect("is JSON");
+    definition["PrimaryContainer"]["ModelDataUrl"] = json!(folder.join("model.json"));
+    definition
+}
+
+/// Every coalition meets 120 baseline rows, and a mean of probabilities has no closed form.
+fn slow() -> Value {
+    let mut definition = example("breast-cancer");
+    definition["EndpointName"] = json!("slow");
+    let shap = &mut definition["ExplainerConfig"]["ClarifyExplainerConfig"]["ShapConfig"];
+    shap["UseLogit"] = json!(false);
+    shap["ShapBaselineConfig"]["ShapBaseline"] = json!(vec![records("breast-cancer", 12); 10].join("\n"));
+    definition
+}
+
 #[tokio::test]
 async fn a_large_request_ends_at_its_deadline_and_leaves_the_processor() {
-    let app = TestApp::with(|config| config.deadline_ms = 300).await;
+    let app = TestApp::hosting(&[slow(), example("wine")], |_| {}, |config| config.deadline_ms = 300).await;
     let wine = records("wine", 1);
     let records = vec![records("breast-cancer", 12); 500].join("\n");
     let started = Instant::now();
-    let late = app.send(invoke("breast-cancer", records)).await;
+    let late = app.send(invoke("slow", records)).await;
     assert_eq!((late.status, late.json()["OriginalStatusCode"].as_i64()), (424, Some(0)));
     assert!(started.elapsed() < ms(2_000), "{:?}", started.elapsed());
     let next = app.send(invoke("wine", wine)).await;
@@ -165,9 +185,9 @@ async fn a_large_request_ends_at_its_deadline_and_leaves_the_processor() {
 
 #[tokio::test]
 async fn a_small_request_beside_a_large_one_is_answered_first() {
-    let app = TestApp::start().await;
+    let app = TestApp::hosting(&[slow(), example("wine")], |_| {}, |_| {}).await;
     let many = vec![records("breast-cancer", 1); 4_000].join("\n");
-    let large = app.begin(invoke("breast-cancer", many));
+    let large = app.begin(invoke("slow", many));
     settle().await;
     let started = Instant::now();
     assert_eq!(app.send(invoke("wine", records("wine", 1))).await.status, 200);

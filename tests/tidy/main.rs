@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fetch", &[]),
     ("compute", &["shap", "form"]),
     ("model", &["records", "shap", "form", "fetch"]),
-    ("explain", &["records", "model", "shap", "compute"]),
+    ("explain", &["records", "model", "shap", "form", "compute"]),
     ("endpoints", &["explain", "model", "records", "shap", "fetch"]),
     ("aws", &["endpoints", "explain", "model", "records", "shap"]),
     ("http", &["aws", "endpoints", "explain", "records"]),
