@@ -54,7 +54,10 @@ fn open_attributor(config: &EngineConfig) -> anyhow::Result<Attributor> {
     let open = move || {
         let open_device =
             move || Gpu::open(&adapter, GpuLimits::default()).map(|gpu| Box::new(gpu) as BoxedDevice);
-        Engine::accelerated(Arc::new(open_device))
+        match policy {
+            DevicePolicy::Auto => Engine::routed(Arc::new(open_device)),
+            DevicePolicy::Gpu | DevicePolicy::Cpu => Engine::accelerated(Arc::new(open_device)),
+        }
     };
     match Attributor::start(open, batches) {
         Ok(attributor) => Ok(attributor),

@@ -1,5 +1,5 @@
-//! Answers batches on the device while it is well and on the CPU while it is not.
-//! A device that failed is dropped and opened again after a pause that doubles, 1 to 60 s.
+//! Answers batches on the device while it is well and on the CPU while it is not; or, where the choice is free, on the one
+//! that is done first. A device that failed is dropped and opened again after a pause that doubles, 1 to 60 s.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::routing::{Routing, Side};
 use super::{Cpu, Device, DeviceError, Task};
 use crate::telemetry;
 
@@ -26,6 +27,8 @@ pub struct Engine {
     cpu: Cpu,
     cpu_name: Arc<str>,
     accelerator: Option<Accelerator>,
+    /// None: whatever the accelerator can take is its.
+    routing: Option<Routing>,
 }
 
 struct Accelerator {
@@ -44,10 +47,15 @@ enum State {
 
 impl Engine {
     pub fn cpu() -> Self {
-        Self { cpu: Cpu::detect(), cpu_name: "cpu".into(), accelerator: None }
+        Self { cpu: Cpu::detect(), cpu_name: "cpu".into(), accelerator: None, routing: None }
     }
 
-    /// Fails when the device cannot be opened now.
+    /// Each batch goes where batches like it were done sooner. Fails when the device cannot be opened now.
+    pub fn routed(open: Opener) -> Result<Self, DeviceError> {
+        Ok(Self { routing: Some(Routing::default()), ..Self::accelerated(open)? })
+    }
+
+    /// Every batch goes to the device. Fails when it cannot be opened now.
     pub fn accelerated(open: Opener) -> Result<Self, DeviceError> {
         Self::with_pause(open, PAUSE_MIN)
     }
@@ -69,21 +77,44 @@ impl Engine {
     pub fn solve(&mut self, task: Task) -> (Vec<f32>, Arc<str>) {
         if let Some(accelerator) = &mut self.accelerator {
             accelerator.recover();
-            if let Some(solved) = accelerator.solve(task) {
-                return solved;
-            }
+        }
+        let (kind, n_columns, started) = (task.kind(), task.n_columns(), Instant::now());
+        let is_well = self.accelerator.as_ref().is_some_and(Accelerator::is_well);
+        let choose = |routing: &mut Routing| routing.choose(kind, n_columns);
+        let side = self.routing.as_mut().filter(|_| is_well).map_or(Side::Accelerator, choose);
+        let solved = self.solve_on(side, task);
+        // A batch that the device refused has taken its time as well.
+        if let Some(routing) = self.routing.as_mut().filter(|_| is_well) {
+            routing.note(kind, side, n_columns, started.elapsed());
+        }
+        solved
+    }
+
+    fn solve_on(&mut self, side: Side, task: Task) -> (Vec<f32>, Arc<str>) {
+        let accelerator = self.accelerator.as_mut().filter(|_| side == Side::Accelerator);
+        if let Some(solved) = accelerator.and_then(|accelerator| accelerator.solve(task)) {
+            return solved;
         }
         let result = task.run(&mut self.cpu);
-        (result.expect("the CPU never refuses a batch. This is a bug."), Arc::clone(&self.cpu_name))
+        let attributions = result.expect("the CPU never refuses a batch. This is a bug.");
+        (attributions, Arc::clone(&self.cpu_name))
     }
 }
 
 impl Accelerator {
+    fn is_well(&self) -> bool {
+        matches!(self.state, State::Well { .. })
+    }
+
     fn solve(&mut self, task: Task) -> Option<(Vec<f32>, Arc<str>)> {
         let State::Well { device, name } = &mut self.state else { return None };
         let answer = catch_unwind(AssertUnwindSafe(|| task.run(device.as_mut())))
             .unwrap_or_else(|_| Err(DeviceError::Lost("the device's code panicked".to_owned())))
-            .and_then(finite);
+            .and_then(|attributions| match task {
+                Task::Product { .. } => finite(attributions),
+                // What float32 cannot hold goes on in float64; the device is well.
+                Task::Games(_) => Ok(attributions),
+            });
         match answer {
             Ok(attributions) => {
                 self.pause = self.pause_min;
@@ -229,6 +260,33 @@ mod tests {
             }
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// A device that always takes so long.
+    struct Slow(Duration);
+
+    impl Device for Slow {
+        fn name(&self) -> &str {
+            "slow"
+        }
+        fn attribute(&mut self, _: u64, _: &Panels<f32>, _: &Panels<f32>) -> Result<Vec<f32>, DeviceError> {
+            thread::sleep(self.0);
+            Ok(vec![11.0])
+        }
+        fn explain(&mut self, _: Games) -> Result<Vec<f32>, DeviceError> {
+            Err(DeviceError::Refused("products only".to_owned()))
+        }
+    }
+
+    #[test]
+    fn where_the_choice_is_free_a_slow_device_gets_no_more_than_its_trials() {
+        let open: Opener = Arc::new(|| Ok(Box::new(Slow(Duration::from_millis(2)))));
+        let devices = |mut engine: Engine| {
+            let on_slow = (0..20).filter(|_| solve(&mut engine).1 == "slow");
+            on_slow.count()
+        };
+        assert!(devices(Engine::routed(Arc::clone(&open)).expect("opens")) <= 4);
+        assert_eq!(devices(Engine::accelerated(open).expect("opens")), 20);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod batch;
 pub mod cpu;
 mod engine;
 pub mod gpu;
+mod routing;
 
 pub use attributor::{Attributor, AttributorClosed, Problem, Solution, Work};
 pub use batch::BatchLimits;
@@ -62,6 +63,22 @@ pub enum Task<'a> {
 }
 
 impl Task<'_> {
+    /// Records × outputs.
+    pub fn n_columns(&self) -> usize {
+        match self {
+            Self::Product { columns, .. } => columns.n_columns,
+            Self::Games(games) => games.explicands.len() * games.function.form.n_outputs(),
+        }
+    }
+
+    /// What its time depends on, but for the number of columns: operator, and function of games.
+    fn kind(&self) -> (u64, Option<u64>) {
+        match self {
+            Self::Product { operator_id, .. } => (*operator_id, None),
+            Self::Games(games) => (games.operator.id, Some(games.function.id)),
+        }
+    }
+
     pub fn run(self, device: &mut dyn Device) -> Result<Vec<f32>, DeviceError> {
         match self {
             Self::Product { operator_id, operator, columns } => device.attribute(operator_id, operator, columns),

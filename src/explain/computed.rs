@@ -15,6 +15,7 @@ use crate::form::ValueFunction;
 use crate::model::{LinkedValue, ModelError};
 use crate::offload::{in_turns, offload, offload_large};
 use crate::shap::{Matrix, Operator, adding_up, attributions};
+use crate::telemetry;
 
 pub(super) struct Computed<'a> {
     pub(super) attributor: &'a Attributor,
@@ -126,6 +127,7 @@ impl Computed<'_> {
         if left.is_empty() {
             return Ok((solved, 0));
         }
+        telemetry::count_fallback("float32");
         let left = left.into_iter().map(|(game_idx, posed)| (posed, explicands[game_idx].clone())).collect();
         let (in_double, clipped) = self.in_double(operator, left).await?;
         solved.extend(in_double);
