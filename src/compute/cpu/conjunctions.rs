@@ -70,6 +70,14 @@ impl<T: Sum> Conjunctions<T> {
         self.values.extend(values);
     }
 
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
     pub fn clear(&mut self) {
         self.literals.clear();
         self.ends.clear();

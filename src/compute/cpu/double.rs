@@ -4,14 +4,12 @@
 use ndarray::Array2;
 
 use super::Instructions;
-use super::game::Game;
+use super::game::{Game, Groups};
+use super::rows;
 use super::scores::Rule;
 use crate::compute::Explicand;
 use crate::form::{Body, Transform, ValueFunction};
 use crate::shap::{BitColumns, Clipped, LogOdds, score_logit};
-
-/// Coalitions whose rows are made together.
-const BLOCK_COALITIONS: usize = 64;
 
 /// Values on the link's scale, `[n_coalitions × n_outputs]`, and how many scores the link had to clip.
 pub fn values(function: &ValueFunction, columns: &BitColumns, explicand: &Explicand) -> (Array2<f64>, Clipped) {
@@ -20,54 +18,51 @@ pub fn values(function: &ValueFunction, columns: &BitColumns, explicand: &Explic
         Body::Trees(_) => true,
         Body::Layers(layers) => layers.is_linear(),
     };
-    if is_sum && function.input_features.is_some() {
-        by_conjunctions(function, columns, explicand, &mut means);
-    } else {
-        by_rows(function, columns, explicand, &mut means);
+    let mut game = function.input_features.as_ref().filter(|_| is_sum).map(|_| Game::new(function, explicand));
+    for baseline_row in 0..function.n_baseline_rows() {
+        let leaves_max = rows::leaves_max(function);
+        match game.as_mut().and_then(|game| game.conjunctions(baseline_row, leaves_max)) {
+            Some(groups) => by_conjunctions(function, groups, baseline_row, columns, &mut means),
+            None => by_rows(function, explicand, baseline_row, columns, &mut means),
+        }
     }
     means.values(function.n_baseline_rows())
 }
 
-fn by_conjunctions(function: &ValueFunction, columns: &BitColumns, explicand: &Explicand, means: &mut Means) {
-    let instructions = Instructions::detect();
+fn by_conjunctions(
+    function: &ValueFunction,
+    groups: &Groups<f64>,
+    baseline_row: usize,
+    columns: &BitColumns,
+    means: &mut Means,
+) {
     let (n_outputs, n_padded) = (function.form.n_outputs(), columns.n_words * u64::BITS as usize);
-    let mut game = Game::<f64>::new(function, explicand);
     let mut sums = vec![0.0; n_outputs * n_padded];
+    groups.sums(Instructions::detect(), columns, &mut sums);
+    let baseline = function.baseline_margins(baseline_row);
     let mut margins = vec![0.0; n_outputs];
-    for baseline_row in 0..function.n_baseline_rows() {
-        game.conjunctions(baseline_row).sums(instructions, columns, &mut sums);
-        let baseline = function.baseline_margins(baseline_row);
-        for coalition_idx in 0..columns.n_coalitions {
-            for (output, margin) in margins.iter_mut().enumerate() {
-                *margin = f64::from(baseline[output]) + sums[output * n_padded + coalition_idx];
-            }
-            means.add(coalition_idx, &margins);
+    for coalition_idx in 0..columns.n_coalitions {
+        for (output, margin) in margins.iter_mut().enumerate() {
+            *margin = f64::from(baseline[output]) + sums[output * n_padded + coalition_idx];
         }
+        means.add(coalition_idx, &margins);
     }
 }
 
-fn by_rows(function: &ValueFunction, columns: &BitColumns, explicand: &Explicand, means: &mut Means) {
-    let n_outputs = function.form.n_outputs();
-    let (mut rows, mut margins) = (Vec::new(), Vec::new());
-    for baseline_row in function.baseline.rows() {
-        for first in (0..columns.n_coalitions).step_by(BLOCK_COALITIONS) {
-            let here = first..columns.n_coalitions.min(first + BLOCK_COALITIONS);
-            rows.clear();
-            for coalition_idx in here.clone() {
-                let start = rows.len();
-                rows.extend(baseline_row);
-                for (player_idx, &feature) in explicand.players.iter().enumerate() {
-                    if columns.is_present(coalition_idx, player_idx) {
-                        rows[start + feature as usize] = explicand.features[feature as usize];
-                    }
-                }
-            }
-            margins.resize(here.len() * n_outputs, 0.0);
-            function.form.margins(&rows, &mut margins);
-            for (coalition_idx, margins) in here.zip(margins.chunks_exact(n_outputs)) {
-                let margins: Vec<f64> = margins.iter().map(|&margin| f64::from(margin)).collect();
-                means.add(coalition_idx, &margins);
-            }
+fn by_rows(
+    function: &ValueFunction,
+    explicand: &Explicand,
+    baseline_row: usize,
+    columns: &BitColumns,
+    means: &mut Means,
+) {
+    let mut margins = Vec::new();
+    for first in (0..columns.n_coalitions).step_by(rows::BLOCK_COALITIONS) {
+        let here = first..columns.n_coalitions.min(first + rows::BLOCK_COALITIONS);
+        rows::margins(function, explicand, baseline_row, columns, here.clone(), &mut margins);
+        for (coalition_idx, margins) in here.zip(margins.chunks_exact(function.form.n_outputs())) {
+            let margins: Vec<f64> = margins.iter().map(|&margin| f64::from(margin)).collect();
+            means.add(coalition_idx, &margins);
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn attributions(function: &ValueFunction, explicand: &Explicand) -> Array2<f
     let mut totals = Array2::zeros((explicand.players.len(), function.form.n_outputs()));
     let mut game = Game::<f64>::new(function, explicand);
     for baseline_row in 0..function.n_baseline_rows() {
-        let groups = game.conjunctions(baseline_row);
+        let groups = game.conjunctions(baseline_row, usize::MAX).expect("no number is too large. This is a bug.");
         for (list_idx, list) in groups.lists.iter().enumerate() {
             share(list, groups.width(), list_idx * groups.width(), &mut totals);
         }

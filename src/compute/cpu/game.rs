@@ -38,15 +38,19 @@ impl<'a, T: Sum> Game<'a, T> {
         Self { function, inputs, players, n_players, keys, key_players, groups }
     }
 
-    /// What players add to the margins of a baseline row; trees and linear models only.
-    pub(super) fn conjunctions(&mut self, baseline_row: usize) -> &Groups<T> {
+    /// What players add to the margins of a baseline row; trees and linear models only. None when trees have more than
+    /// `leaves_max` live leaves.
+    pub(super) fn conjunctions(&mut self, baseline_row: usize, leaves_max: usize) -> Option<&Groups<T>> {
         let function = self.function;
         self.groups.lists.iter_mut().for_each(Conjunctions::clear);
         match &function.form.body {
             Body::Trees(trees) => {
                 let (record, players) = (&self.keys, &self.key_players);
                 let rows = Rows { record, players, baseline: function.baseline_keys(baseline_row) };
-                live_leaves(trees, rows, function.baseline_leaves(baseline_row), &mut self.groups.lists);
+                let leaves = function.baseline_leaves(baseline_row);
+                if !live_leaves(trees, rows, leaves, leaves_max, &mut self.groups.lists) {
+                    return None;
+                }
             }
             Body::Layers(layers) => {
                 let first = self.first_layer(layers, baseline_row);
@@ -55,7 +59,7 @@ impl<'a, T: Sum> Game<'a, T> {
                 }
             }
         }
-        &self.groups
+        Some(&self.groups)
     }
 
     /// What the record's features add to the first layer's sums, `[n_players × n_units]`.

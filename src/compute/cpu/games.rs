@@ -4,6 +4,7 @@
 use super::Instructions;
 use super::game::Game;
 use super::mlp_values::mlp_values;
+use super::rows;
 use super::scores::{Rule, Scores, differences};
 use crate::compute::Explicand;
 use crate::form::{Body, ValueFunction};
@@ -40,7 +41,7 @@ fn values(
     let mut scores = Scores::new(instructions, rule, n_outputs, n_padded);
     let mut margins = vec![0.0; n_outputs * n_padded];
     for baseline_row in 0..function.n_baseline_rows() {
-        margins_of(&mut game, instructions, baseline_row, columns, &mut margins);
+        margins_of(&mut game, explicand, instructions, baseline_row, columns, &mut margins);
         scores.add(function.baseline_margins(baseline_row), &margins);
     }
     scores.values()
@@ -49,20 +50,45 @@ fn values(
 /// Writes what the coalitions' margins are beyond those of a baseline row, `[n_outputs × n_padded]`.
 fn margins_of(
     game: &mut Game<f32>,
+    explicand: &Explicand,
     instructions: Instructions,
     baseline_row: usize,
     columns: &BitColumns,
     margins: &mut [f32],
 ) {
-    match &game.function.form.body {
+    let function = game.function;
+    match &function.form.body {
         Body::Layers(layers) if !layers.is_linear() => {
             mlp_values(instructions, layers, &game.first_layer(layers, baseline_row), columns, margins);
             let n_padded = columns.n_words * u64::BITS as usize;
-            let baseline = game.function.baseline_margins(baseline_row);
+            let baseline = function.baseline_margins(baseline_row);
             for (margins, baseline) in margins.chunks_exact_mut(n_padded).zip(baseline) {
                 margins.iter_mut().for_each(|margin| *margin -= baseline);
             }
         }
-        _ => game.conjunctions(baseline_row).sums(instructions, columns, margins),
+        _ => match game.conjunctions(baseline_row, rows::leaves_max(function)) {
+            Some(groups) => groups.sums(instructions, columns, margins),
+            None => row_by_row(function, explicand, baseline_row, columns, margins),
+        },
+    }
+}
+
+fn row_by_row(
+    function: &ValueFunction,
+    explicand: &Explicand,
+    baseline_row: usize,
+    columns: &BitColumns,
+    margins: &mut [f32],
+) {
+    let n_padded = columns.n_words * u64::BITS as usize;
+    let (baseline, mut of_rows) = (function.baseline_margins(baseline_row), Vec::new());
+    for first in (0..columns.n_coalitions).step_by(rows::BLOCK_COALITIONS) {
+        let here = first..columns.n_coalitions.min(first + rows::BLOCK_COALITIONS);
+        rows::margins(function, explicand, baseline_row, columns, here.clone(), &mut of_rows);
+        for (coalition_idx, of_row) in here.zip(of_rows.chunks_exact(baseline.len())) {
+            for (output, (margin, baseline)) in of_row.iter().zip(baseline).enumerate() {
+                margins[output * n_padded + coalition_idx] = margin - baseline;
+            }
+        }
     }
 }

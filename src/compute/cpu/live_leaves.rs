@@ -20,19 +20,24 @@ pub struct Rows<'a> {
 
 /// Appends the live leaves of all trees, each with what it adds beyond the baseline row's own leaf of that tree; the
 /// latter adds nothing and is left out. `baseline_leaves` is `[n_trees]`, `groups` one for each output, or one for all
-/// where leaves have a number for each.
+/// where leaves have a number for each. False when there are more than `leaves_max`: what was appended is then no use.
 pub fn live_leaves<T: Sum>(
     trees: &TreeEnsemble,
     rows: Rows,
     baseline_leaves: &[u32],
+    leaves_max: usize,
     groups: &mut [Conjunctions<T>],
-) {
+) -> bool {
     let mut path = Vec::new();
     for (t, &baseline_leaf) in baseline_leaves.iter().enumerate() {
         let group = &mut groups[trees.outputs[t] as usize];
         let walk = Walk { trees, tree: trees.tree(t), rows, baseline_leaf };
         walk.descend(0, &mut path, group);
+        if groups.iter().map(Conjunctions::len).sum::<usize>() > leaves_max {
+            return false;
+        }
     }
+    true
 }
 
 struct Walk<'a> {

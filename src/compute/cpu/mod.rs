@@ -11,6 +11,7 @@ pub mod games;
 mod instructions;
 pub mod live_leaves;
 pub mod mlp_values;
+mod rows;
 pub mod scores;
 
 pub use instructions::Instructions;
