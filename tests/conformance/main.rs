@@ -3,10 +3,12 @@
 //! Without an adapter the GPU's tests are ignored, visibly. `EXPLAIND_REQUIRE_GPU=any` makes a missing adapter
 //! a failure, `=discrete` a missing discrete GPU.
 
+mod functions;
 mod games;
 mod known_answers;
 mod laws;
 mod loss;
+mod models;
 mod oracle;
 mod paths;
 mod twins;
@@ -29,6 +31,7 @@ fn main() {
         trials.extend(laws::trials(&name, &path));
         trials.extend(oracle::trials(&name, &path));
     }
+    trials.extend(functions::trials());
     trials.extend(twins::trials());
     trials.extend(loss::trials());
     libtest_mimic::run(&arguments, trials).exit();

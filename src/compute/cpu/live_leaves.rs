@@ -6,7 +6,7 @@
 use super::conjunctions::{ABSENT, Conjunctions, Sum};
 use crate::form::{Tree, TreeEnsemble};
 
-/// Of a column whose key no player changes.
+/// Owns a feature that stays as it is in the baseline row.
 pub const NOBODY: u32 = u32::MAX >> 1;
 
 /// One record against one baseline row, as the splits see them, each `[n_keys]`.
@@ -64,7 +64,7 @@ impl Walk<'_> {
             let player = self.rows.players[column];
             n = if record_side == baseline_side || path.contains(&player) {
                 left + record_side
-            } else if path.contains(&(player | ABSENT)) {
+            } else if player == NOBODY || path.contains(&(player | ABSENT)) {
                 left + baseline_side
             } else {
                 path.push(player);
