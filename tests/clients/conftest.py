@@ -237,13 +237,15 @@ def define(write_definition, tmp_path_factory):
     """define(name, save_model, baseline, ...) defines an endpoint of an XGBoost model. A baseline is the inline text or
     a whole ShapBaselineConfig."""
 
-    def define(name, save_model, baseline, use_logit=None, enable=None, environment={}):
+    def define(name, save_model, baseline, use_logit=None, enable=None, environment={}, n_samples=None):
         model = tmp_path_factory.mktemp("model") / "model.json"
         save_model(model)
         baseline_config = {"ShapBaseline": baseline} if isinstance(baseline, str) else baseline
         explainer = {"ShapConfig": {"ShapBaselineConfig": baseline_config}}
         if use_logit is not None:
             explainer["ShapConfig"]["UseLogit"] = use_logit
+        if n_samples is not None:
+            explainer["ShapConfig"]["NumberOfSamples"] = n_samples
         if enable is not None:
             explainer["EnableExplanations"] = enable
         container = {"ModelDataUrl": str(model), "Mode": "SingleModel", "Environment": environment}
