@@ -34,7 +34,7 @@ pub struct Manner {
     pub invocations: Option<Arc<Gate>>,
     /// Statuses of the next invocations.
     pub refusals: Vec<u16>,
-    /// Where it says how a model stands: how many of the next looks find no worker.
+    /// How many of the next looks at a model find no worker; none where it does not say how models stand.
     pub workerless: Option<usize>,
 }
 
@@ -180,7 +180,7 @@ async fn list(State(inner): State<Shared>, RawQuery(query): RawQuery) -> Respons
 async fn describe(State(inner): State<Shared>, Path(name): Path<String>) -> Response<Body> {
     let mut inner = lock(&inner);
     let is_loaded = inner.models.contains_key(&name);
-    let Some(n_looks) = &mut inner.manner.workerless else { return refusing(405, "says nothing of it") };
+    let Some(n_looks) = &mut inner.manner.workerless else { return refusing(404, "there is no such thing") };
     if !is_loaded {
         return refusing(404, "is not loaded");
     }

@@ -339,6 +339,18 @@ async fn a_request_that_waits_for_a_model_that_is_gone_is_asked_again() {
 }
 
 #[tokio::test]
+async fn a_container_that_never_says_how_a_model_stands_may_take_its_time() {
+    let gate = Gate::closed();
+    let (container, app) = container(Manner { invocations: Some(Arc::clone(&gate)), ..Manner::default() }).await;
+    let asked = app.begin(ask("times-2", "1,2"));
+    until(|| gate.started() == 1).await;
+    tokio::time::sleep(ms(2500)).await;
+    gate.open();
+    assert_eq!(attributions(&asked.await.expect("no panic")), [[[2.0], [4.0]]]);
+    assert_eq!((container.log(), gate.given_up()), (vec!["load times-2".into(), "invoke times-2".into()], 0));
+}
+
+#[tokio::test]
 async fn a_model_that_lost_its_workers_is_loaded_again_and_a_busy_one_is_not() {
     let (container, app) = container(Manner { workerless: Some(0), ..Manner::default() }).await;
     use_in_turn(&app, &["times-2"]).await;

@@ -1,6 +1,7 @@
 //! A container of many models: load, list, unload and invoke of the multi-model contract. A model is loaded when the
 //! first request asks for it; where memory is short, the one that was idle for longest goes. Knows no records.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,8 @@ struct Inner {
     load_wait: Duration,
     residents: Residents,
     loads: Arc<Semaphore>,
+    /// Whether it has said of any model how it stands. A container that never did may know no such question.
+    describes: AtomicBool,
     /// Held by who makes room.
     unloading: tokio::sync::Mutex<()>,
 }
@@ -55,6 +58,7 @@ impl MultiModelContainer {
             load_wait,
             residents: Residents::default(),
             loads: Arc::new(Semaphore::new(LOADS_MAX)),
+            describes: AtomicBool::new(false),
             unloading: tokio::sync::Mutex::default(),
         }))
     }
@@ -183,6 +187,10 @@ impl Inner {
                 outcome = self.ask_to_load(id, location, deadline).await;
             }
         }
+        if outcome.is_ok() && !self.describes.load(Ordering::Relaxed) {
+            // Only that it is answered counts.
+            drop(self.look(id, deadline).await);
+        }
         telemetry::count_model_load("container", outcome_name(&outcome));
         outcome.map(|_| ())
     }
@@ -206,7 +214,11 @@ impl Inner {
     }
 
     async fn look(&self, id: &str, deadline: Instant) -> Result<Standing, ContainerError> {
-        look(&self.container, &escaped(id), deadline).await
+        let standing = look(&self.container, &escaped(id), deadline).await?;
+        if standing != Standing::Gone {
+            self.describes.store(true, Ordering::Relaxed);
+        }
+        Ok(if self.describes.load(Ordering::Relaxed) { standing } else { Standing::Ready })
     }
 
     async fn unload(&self, id: &str, deadline: Instant) -> &'static str {
