@@ -34,6 +34,8 @@ pub struct Manner {
     pub invocations: Option<Arc<Gate>>,
     /// Statuses of the next invocations.
     pub refusals: Vec<u16>,
+    /// How many of the next looks at a model find no worker; none where it does not say how models stand.
+    pub workerless: Option<usize>,
 }
 
 struct Inner {
@@ -59,7 +61,7 @@ impl ManyModels {
         let address = listener.local_addr().expect("is bound");
         let router = Router::new()
             .route("/models", post(load).get(list))
-            .route("/models/{name}", delete(unload))
+            .route("/models/{name}", delete(unload).get(describe))
             .route("/models/{name}/invoke", post(invoke))
             .fallback(get(|| async { refusing(404, "there is no such thing") }))
             .with_state(Arc::clone(&inner));
@@ -173,6 +175,18 @@ async fn list(State(inner): State<Shared>, RawQuery(query): RawQuery) -> Respons
     let next = first.saturating_add(page);
     let token = (inner.manner.is_endless || next < inner.models.len()).then(|| format!("&a=# {next}"));
     typed("application/json", json!({ "models": models, "nextPageToken": token }).to_string())
+}
+
+async fn describe(State(inner): State<Shared>, Path(name): Path<String>) -> Response<Body> {
+    let mut inner = lock(&inner);
+    let is_loaded = inner.models.contains_key(&name);
+    let Some(n_looks) = &mut inner.manner.workerless else { return refusing(404, "there is no such thing") };
+    if !is_loaded {
+        return refusing(404, "is not loaded");
+    }
+    let workers = if *n_looks == 0 { json!([{ "status": "READY" }]) } else { json!([]) };
+    *n_looks = n_looks.saturating_sub(1);
+    typed("application/json", json!({ "modelName": name, "workers": workers }).to_string())
 }
 
 async fn unload(State(inner): State<Shared>, Path(name): Path<String>) -> Response<Body> {

@@ -16,6 +16,8 @@ use crate::support::{TestApp, attributions, get, invoke, ms, until, with};
 use crate::wire::head;
 
 const TARGET: &str = "x-amzn-sagemaker-target-model";
+/// What a container is asked when it lost a model.
+const AGAIN: [&str; 3] = ["invoke times-2", "load times-2", "invoke times-2"];
 
 fn ask(target: &str, body: &str) -> Request<Full<Bytes>> {
     with(invoke("many", body.to_owned()), TARGET, target)
@@ -156,6 +158,17 @@ async fn a_model_that_is_loaded_already_counts_as_loaded() {
 }
 
 #[tokio::test]
+async fn a_model_that_somebody_is_about_to_load_is_waited_for() {
+    let (container, app) = container(Manner { workerless: Some(0), ..Manner::default() }).await;
+    use_in_turn(&app, &["times-2"]).await;
+    container.manner(|manner| manner.workerless = Some(3));
+    let again = TestApp::defining(container.endpoint("/opt/models", Some(baseline("0,0")))).await;
+    use_in_turn(&again, &["times-2"]).await;
+    assert_eq!(container.log(), ["load times-2", "invoke times-2", "load times-2", "invoke times-2"]);
+    container.manner(|manner| assert_eq!(manner.workerless, Some(0)));
+}
+
+#[tokio::test]
 async fn a_load_that_takes_longer_than_the_wait_is_answered_429_and_goes_on() {
     let gate = Gate::closed();
     let (container, app) = waiting(Manner { loads: Some(Arc::clone(&gate)), ..Manner::default() }, 50).await;
@@ -233,6 +246,17 @@ async fn models_that_others_have_loaded_go_first() {
 }
 
 #[tokio::test]
+async fn a_model_that_others_are_about_to_load_is_not_unloaded() {
+    let (container, app) = container(Manner { memory: Some(2), workerless: Some(0), ..Manner::default() }).await;
+    use_in_turn(&app, &["times-1"]).await;
+    container.put("others", "/elsewhere/begun");
+    container.manner(|manner| manner.workerless = Some(1));
+    use_in_turn(&app, &["times-2"]).await;
+    let room_made = ["load times-2", "unload nothing", "list", "unload times-1", "load times-2", "invoke times-2"];
+    assert_eq!(container.log()[2..], room_made);
+}
+
+#[tokio::test]
 async fn a_list_without_end_is_cut() {
     let manner = Manner { memory: Some(1), page: Some(1), is_endless: true, ..Manner::default() };
     let (container, app) = container(manner).await;
@@ -296,6 +320,48 @@ async fn a_model_that_was_unloaded_behind_our_back_is_loaded_again_once() {
     let answer = app.send(ask("times-2", "1,2")).await;
     assert_eq!((answer.status, &answer.json()["OriginalStatusCode"]), (424, &json!(404)));
     assert_eq!(container.log(), ["invoke times-2", "load times-2", "invoke times-2"]);
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_a_model_that_is_gone_is_asked_again() {
+    let (container, app) = container(Manner { workerless: Some(0), ..Manner::default() }).await;
+    use_in_turn(&app, &["times-2"]).await;
+    container.log();
+    let gate = Gate::closed();
+    container.manner(|manner| manner.invocations = Some(Arc::clone(&gate)));
+    let asked = app.begin(ask("times-2", "1,2"));
+    until(|| gate.started() == 1).await;
+    container.clear();
+    until(|| gate.started() == 2).await;
+    gate.open();
+    assert_eq!(attributions(&asked.await.expect("no panic")), [[[2.0], [4.0]]]);
+    assert_eq!((container.log(), gate.given_up()), (AGAIN.map(str::to_owned).to_vec(), 1));
+}
+
+#[tokio::test]
+async fn a_container_that_never_says_how_a_model_stands_may_take_its_time() {
+    let gate = Gate::closed();
+    let (container, app) = container(Manner { invocations: Some(Arc::clone(&gate)), ..Manner::default() }).await;
+    let asked = app.begin(ask("times-2", "1,2"));
+    until(|| gate.started() == 1).await;
+    tokio::time::sleep(ms(2500)).await;
+    gate.open();
+    assert_eq!(attributions(&asked.await.expect("no panic")), [[[2.0], [4.0]]]);
+    assert_eq!((container.log(), gate.given_up()), (vec!["load times-2".into(), "invoke times-2".into()], 0));
+}
+
+#[tokio::test]
+async fn a_model_that_lost_its_workers_is_loaded_again_and_a_busy_one_is_not() {
+    let (container, app) = container(Manner { workerless: Some(0), ..Manner::default() }).await;
+    use_in_turn(&app, &["times-2"]).await;
+    container.log();
+    container.manner(|manner| (manner.refusals, manner.workerless) = (vec![503; 3], Some(2)));
+    use_in_turn(&app, &["times-2"]).await;
+    assert_eq!(container.log(), AGAIN);
+    container.manner(|manner| manner.refusals = vec![503; 3]);
+    let answer = app.send(ask("times-2", "1,2")).await;
+    assert_eq!((answer.status, &answer.json()["OriginalStatusCode"]), (424, &json!(503)));
+    assert_eq!(container.log(), ["invoke times-2"]);
 }
 
 #[tokio::test]

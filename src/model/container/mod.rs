@@ -18,6 +18,7 @@ mod residents;
 mod retry;
 mod rows;
 mod running;
+mod standing;
 mod tally;
 
 pub use batches::{Batch, Batches};

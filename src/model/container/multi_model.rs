@@ -1,6 +1,7 @@
 //! A container of many models: load, list, unload and invoke of the multi-model contract. A model is loaded when the
 //! first request asks for it; where memory is short, the one that was idle for longest goes. Knows no records.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,9 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::client::ContainerError;
-use super::residents::{Load, Resident, Residents};
+use super::residents::{LastUse, Load, Resident, Residents};
 use super::running::Container;
+use super::standing::{LOADING_PAUSE, START_WAIT, Standing, look, settled};
 use crate::model::{Answer, Forward, Identity, Message, ModelError, Reply, TargetError, TargetName, sha256};
 use crate::telemetry;
 
@@ -24,8 +26,8 @@ const LOADS_MAX: usize = 16;
 const UNLOAD_WAIT: Duration = Duration::from_secs(60);
 /// Pages of the list of models that are read.
 const PAGES_MAX: usize = 100;
-/// Between two looks at a model that somebody else loads.
-const LOADING_PAUSE: Duration = Duration::from_millis(100);
+/// Between two looks at a model that does not answer.
+const SILENCE_PAUSE: Duration = Duration::from_secs(2);
 /// Hexadecimal digits of a model's name in the container.
 const ID_CHARS: usize = 32;
 
@@ -41,6 +43,8 @@ struct Inner {
     load_wait: Duration,
     residents: Residents,
     loads: Arc<Semaphore>,
+    /// Whether it has said of any model how it stands. A container that never did may know no such question.
+    describes: AtomicBool,
     /// Held by who makes room.
     unloading: tokio::sync::Mutex<()>,
 }
@@ -54,6 +58,7 @@ impl MultiModelContainer {
             load_wait,
             residents: Residents::default(),
             loads: Arc::new(Semaphore::new(LOADS_MAX)),
+            describes: AtomicBool::new(false),
             unloading: tokio::sync::Mutex::default(),
         }))
     }
@@ -102,7 +107,7 @@ impl TargetModel {
     async fn invoke(&self, message: Message) -> Result<Reply, ModelError> {
         let (resident, deadline) = (Arc::clone(&self.resident()), message.deadline);
         match self.models.invoke(&resident, message.clone()).await {
-            Err(ContainerError::Refused { status: 404, .. }) => {
+            Err(error) if self.models.has_lost(&resident, &error, deadline).await => {
                 self.models.residents.forget(&resident);
                 let again = self.models.resident(&self.name, deadline).await?;
                 *self.resident() = again;
@@ -182,6 +187,10 @@ impl Inner {
                 outcome = self.ask_to_load(id, location, deadline).await;
             }
         }
+        if outcome.is_ok() && !self.describes.load(Ordering::Relaxed) {
+            // Only that it is answered counts.
+            drop(self.look(id, deadline).await);
+        }
         telemetry::count_model_load("container", outcome_name(&outcome));
         outcome.map(|_| ())
     }
@@ -195,27 +204,21 @@ impl Inner {
                 Err(ContainerError::Refused { status: 409, .. }) => {}
                 Err(error) => return Err(error),
             }
-            match self.standing(id, deadline).await? {
-                Standing::Ready => return Ok(Loaded::Before),
+            match settled(|| self.look(id, deadline), START_WAIT).await? {
+                Standing::Ready | Standing::Loading => return Ok(Loaded::Before),
                 Standing::Gone => {}
-                Standing::Dead => drop(self.unload(id, deadline).await),
+                Standing::Workerless => drop(self.unload(id, deadline).await),
             }
             tokio::time::sleep(LOADING_PAUSE).await;
         }
     }
 
-    /// What has become of a model of that name, once the container is done with it.
-    async fn standing(&self, id: &str, deadline: Instant) -> Result<Standing, ContainerError> {
-        loop {
-            match self.container.manage(Method::GET, &format!("/models/{id}"), None, deadline).await {
-                Ok(reply) if is_loading(&reply.body) => tokio::time::sleep(LOADING_PAUSE).await,
-                Ok(reply) if is_dead(&reply.body) => return Ok(Standing::Dead),
-                Err(ContainerError::Refused { status: 404, .. }) => return Ok(Standing::Gone),
-                // A server that says no more about a model has it.
-                Ok(_) | Err(ContainerError::Refused { .. }) => return Ok(Standing::Ready),
-                Err(error) => return Err(error),
-            }
+    async fn look(&self, id: &str, deadline: Instant) -> Result<Standing, ContainerError> {
+        let standing = look(&self.container, &escaped(id), deadline).await?;
+        if standing != Standing::Gone {
+            self.describes.store(true, Ordering::Relaxed);
         }
+        Ok(if self.describes.load(Ordering::Relaxed) { standing } else { Standing::Ready })
     }
 
     async fn unload(&self, id: &str, deadline: Instant) -> &'static str {
@@ -238,26 +241,63 @@ impl Inner {
         outcome != "failed"
     }
 
-    /// Of the container's models that no request of ours uses, the one used least recently; those of others first.
+    /// Of the container's models that no request of ours uses, the one used least recently; those of others first. None
+    /// without workers: it takes no memory, and may be about to be loaded by others.
     async fn idlest(&self, deadline: Instant) -> Option<String> {
-        let mut idlest = None;
+        let mut idle = self.idle(deadline).await?;
+        idle.sort_by_key(|(last_use, _)| *last_use);
+        for (_, id) in idle {
+            if self.look(&id, deadline).await.ok()? != Standing::Workerless {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// The container's models that no request of ours uses.
+    async fn idle(&self, deadline: Instant) -> Option<Vec<(LastUse, String)>> {
+        let mut idle = Vec::new();
         let mut path = "/models".to_owned();
         for _ in 0..PAGES_MAX {
             let page = self.container.manage(Method::GET, &path, None, deadline).await.ok()?;
             let page: Page = serde_json::from_slice(&page.body).ok()?;
-            let idle = page
-                .models
-                .into_iter()
-                .filter_map(|listed| Some((self.residents.idle_since(&listed.model_name)?, listed.model_name)));
-            idlest = idlest.into_iter().chain(idle).min_by_key(|(last_use, _)| *last_use);
+            let listed = page.models.into_iter().map(|listed| listed.model_name);
+            idle.extend(listed.filter_map(|id| Some((self.residents.idle_since(&id)?, id))));
             let Some(token) = page.next_page_token.filter(|token| !token.is_empty()) else { break };
             path = format!("/models?next_page_token={}", escaped(&token));
         }
-        idlest.map(|(_, id)| id)
+        Some(idle)
     }
 
     async fn invoke(&self, resident: &Resident, message: Message) -> Result<Reply, ContainerError> {
-        self.container.invoke(&format!("/models/{}/invoke", resident.id), message).await
+        let (path, deadline) = (format!("/models/{}/invoke", resident.id), message.deadline);
+        tokio::select! {
+            outcome = self.container.invoke(&path, message) => outcome,
+            gone = self.gone(&resident.id, deadline) => Err(gone),
+        }
+    }
+
+    /// Ends when the container has a model no more: some servers never answer the requests that waited for it.
+    async fn gone(&self, id: &str, deadline: Instant) -> ContainerError {
+        loop {
+            tokio::time::sleep(SILENCE_PAUSE).await;
+            if let Ok(Standing::Gone) = self.look(id, deadline).await {
+                let message = "The model was unloaded before it answered.".to_owned();
+                return ContainerError::Refused { status: 404, message };
+            }
+        }
+    }
+
+    /// Whether an invocation failed because the container has the model no more, or nobody to answer for it.
+    async fn has_lost(&self, resident: &Resident, error: &ContainerError, deadline: Instant) -> bool {
+        match error {
+            ContainerError::Refused { status: 404, .. } => true,
+            ContainerError::Refused { status: 503, .. } => {
+                let standing = self.look(&resident.id, deadline).await;
+                matches!(standing, Ok(Standing::Gone | Standing::Workerless))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -275,44 +315,8 @@ struct Listed {
     model_name: String,
 }
 
-/// What a server that lists the workers of a model says of them.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Workers {
-    max_workers: u32,
-    workers: Vec<Worker>,
-}
-
-#[derive(Deserialize)]
-struct Worker {
-    status: String,
-}
-
-impl Workers {
-    fn read(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok()
-    }
-}
-
-fn is_loading(body: &[u8]) -> bool {
-    let is_ready = |worker: &Worker| worker.status.eq_ignore_ascii_case("READY");
-    Workers::read(body).is_some_and(|model| model.max_workers > 0 && !model.workers.iter().any(is_ready))
-}
-
-fn is_dead(body: &[u8]) -> bool {
-    Workers::read(body).is_some_and(|model| model.max_workers == 0)
-}
-
 fn is_full(outcome: &Result<Loaded, ContainerError>) -> bool {
     matches!(outcome, Err(ContainerError::Refused { status: 507, .. }))
-}
-
-/// A name that a container knows.
-enum Standing {
-    Ready,
-    /// It will never answer.
-    Dead,
-    Gone,
 }
 
 enum Loaded {

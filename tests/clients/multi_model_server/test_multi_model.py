@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from fractions import Fraction
 
 import pytest
@@ -17,6 +18,16 @@ JSON = "application/json"
 N_CALLS = 8
 NEAR = Fraction(1, 10**9)
 RECORDS, BASELINES = rows(5, 0, 20), rows(5, 100)
+# The next load takes a while and fails.
+FAILS_ONCE = """
+import pathlib
+import time
+
+if not (mark := pathlib.Path(__file__).with_name("failed")).exists():
+    mark.touch()
+    time.sleep(1)
+    raise RuntimeError("This load fails.")
+"""
 # Strengths of the coefficients tell the models apart.
 MODELS = {"a": 0.01, "b": 0.001, "c": 0.1, "d": 1.0}
 
@@ -121,16 +132,38 @@ def test_a_model_that_is_loaded_already_is_used(endpoint, deploy, models):
     assert endpoint.loaded() == before
 
 
+@contextmanager
+def loaded_by_somebody(endpoint, name, folder, expected):
+    """Begins when the server knows the name. Its load then ends with the expected status."""
+    with ThreadPoolExecutor() as pool:
+        body = json.dumps({"model_name": name, "url": str(folder)})
+        load = pool.submit(request, endpoint.port, "POST", "/models", body, JSON)
+        while request(endpoint.port, "GET", f"/models/{name}")[0] != 200:
+            assert not load.done(), load.result()
+        yield
+        assert load.result()[0] == expected, load.result()
+
+
 def test_a_model_that_somebody_loads_at_the_same_moment_is_used(endpoint, deploy, store, models):
     check(endpoint.invoke("a"), models["a"])
     name = endpoint.loaded()["a"]
-    endpoint.unload("a")
     newcomer = deploy(endpoint.port)
-    with ThreadPoolExecutor() as pool:
-        body = json.dumps({"model_name": name, "url": str(store / "a")})
-        by_somebody = pool.submit(request, endpoint.port, "POST", "/models", body, JSON)
+    endpoint.unload("a")
+    with loaded_by_somebody(endpoint, name, store / "a", 200):
         check(newcomer.invoke("a"), models["a"])
-        assert by_somebody.result()[0] in (200, 409)
+
+
+def test_a_request_that_waits_for_a_model_that_somebody_fails_to_load_is_answered(endpoint, deploy, store, models):
+    folder = save(models["a"], store / "fragile")
+    check(endpoint.invoke("fragile"), models["a"])
+    name = endpoint.loaded()["fragile"]
+    newcomer = deploy(endpoint.port)
+    endpoint.unload("fragile")
+    service = folder / "service.py"
+    service.write_text(service.read_text() + FAILS_ONCE)
+    # The server never answers what waited for a model that it could not load.
+    with loaded_by_somebody(endpoint, name, folder, 500):
+        check(newcomer.invoke("fragile"), models["a"])
 
 
 def test_a_model_unloaded_behind_its_back_is_loaded_again(endpoint, models):
