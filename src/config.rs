@@ -43,12 +43,26 @@ impl Kernel {
     }
 }
 
+/// How the attributions of sampled coalitions are estimated; listed games need no estimate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
+pub enum SampledEstimator {
+    /// Constrained weighted least squares.
+    #[default]
+    KernelShap,
+    /// Least squares with a smooth prior on what is not additive; kernel `shapley` only.
+    Trend,
+}
+
 /// Settings by which endpoints are opened, whether they serve or are checked.
 #[derive(Args, Clone, Debug)]
 pub struct OpenConfig {
     /// Size weights of the regression; an endpoint's Environment may name its own in EXPLAIND_KERNEL
     #[arg(long, env = "EXPLAIND_KERNEL", value_enum, default_value = "shapley")]
     pub kernel: Kernel,
+
+    /// Estimator of games too large to be listed; an endpoint's Environment may name its own in EXPLAIND_ESTIMATOR
+    #[arg(long, env = "EXPLAIND_ESTIMATOR", value_enum, default_value = "kernel-shap")]
+    pub estimator: SampledEstimator,
 
     /// A running container for an Image that is no URL; PATTERN may have stars; repeatable, the first that fits wins
     #[arg(long, env = "EXPLAIND_CONTAINER_MAP", value_delimiter = ',', value_name = "PATTERN=URL")]

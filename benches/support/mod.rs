@@ -2,6 +2,7 @@
 
 pub mod cells;
 pub mod contender;
+pub mod json;
 pub mod report;
 pub mod spread;
 pub mod table;

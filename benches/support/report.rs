@@ -1,11 +1,11 @@
 //! Numbers as text, results as JSON.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::spread::Spread;
 use super::timing::Outcome;
+
+pub use super::json::write_json;
 
 /// Three significant digits under a letter: 1.23 k, 45.6 M.
 pub fn short(number: f64) -> String {
@@ -53,11 +53,4 @@ pub fn outcome_json(outcome: &Outcome, n_records: usize, flop: f64, bytes: f64) 
         Outcome::Skipped { estimate_s } => json!({ "skipped": true, "call_s_estimate": estimate_s }),
         Outcome::Failed(error) => json!({ "failed": error }),
     }
-}
-
-pub fn write_json(path: &Path, document: &Value) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(path, format!("{document:#}\n"))
 }

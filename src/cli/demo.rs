@@ -90,7 +90,8 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
     let bundle = config.example.bundle();
     let metrics = telemetry::install_metrics()?;
     let shared = engine::open(&config.engine, &config.server)?;
-    let mut setup = definition::read(bundle.definition.as_bytes(), Path::new(""), config.engine.open.kernel)?;
+    let mut setup =
+        definition::read(bundle.definition.as_bytes(), Path::new(""), engine::defaults(&config.engine.open)?)?;
     setup.model = ModelSource::Bundled(bundle.model);
     let link = setup.explainer.as_ref().map_or(crate::shap::Link::Identity, |explainer| explainer.link);
     let record = bundle.records.lines().next().context("the bundled records are empty. This is a bug.")?;

@@ -11,7 +11,7 @@ use crate::compute::{Attributor, BatchLimits, BoxedDevice, Engine, Gpu};
 use crate::config::{ContainerConfig, DevicePolicy, EngineConfig, OpenConfig, ServerConfig};
 use crate::endpoints::LoadLimits;
 use crate::explain::{Limits, Shared};
-use crate::shap::{DesignLimits, OperatorCache};
+use crate::shap::{DesignLimits, Method, OperatorCache};
 
 pub(super) fn open(engine: &EngineConfig, server: &ServerConfig) -> anyhow::Result<Arc<Shared>> {
     let limits = Limits {
@@ -29,7 +29,8 @@ pub(super) fn design_limits(open: &OpenConfig) -> DesignLimits {
 
 /// What definitions are read with.
 pub(super) fn defaults(open: &OpenConfig) -> anyhow::Result<Defaults> {
-    Ok(Defaults { kernel: open.kernel, containers: ContainerMap::read(&open.container_map)? })
+    let OpenConfig { kernel, estimator, .. } = *open;
+    Ok(Defaults { method: Method { kernel, estimator }, containers: ContainerMap::read(&open.container_map)? })
 }
 
 pub(super) fn load_limits(open: &OpenConfig, containers: &ContainerConfig) -> LoadLimits {

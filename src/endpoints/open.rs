@@ -21,7 +21,7 @@ use crate::records::{
     AnswerLayout, CellError, Expression, ExpressionError, Filter, FilterError, Table, TableError, Template,
     TemplateError,
 };
-use crate::shap::{DesignError, Estimator};
+use crate::shap::DesignError;
 
 /// Rows of a baseline; each one is evaluated with every coalition.
 const BASELINE_ROWS_MAX: usize = 10_000;
@@ -149,8 +149,8 @@ pub(super) async fn parts(
     let baseline = Table::read(&bytes, setup.baseline.format, features.as_ref(), BASELINE_ROWS_MAX)?;
     let (n_features, n_baseline_rows) = (baseline.n_columns(), baseline.n_records());
     check_types(&setup, &baseline)?;
-    let (config, seed, kernel) = (&setup.config, setup.seed, setup.kernel);
-    let stamp = Stamp::new(&Stamped { baseline: &bytes, config, seed, kernel, estimator: Estimator::KernelShap });
+    let (config, seed, kernel, estimator) = (&setup.config, setup.seed, setup.kernel, setup.estimator);
+    let stamp = Stamp::new(&Stamped { baseline: &bytes, config, seed, kernel, estimator });
     let model = match model {
         ModelSource::Container(source) => {
             let settings = container_settings(source, &setup, baseline)?;
@@ -161,6 +161,7 @@ pub(super) async fn parts(
     check_headers(&setup, n_features)?;
     let settings = Settings {
         kernel: setup.kernel,
+        estimator: setup.estimator,
         number_of_samples: setup.number_of_samples,
         seed: setup.seed,
         filter: setup.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new),

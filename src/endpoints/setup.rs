@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::Kernel;
+use crate::config::{Kernel, SampledEstimator};
 use crate::model::container::Protocol;
 use crate::records::Format;
 use crate::shap::Link;
@@ -20,6 +20,7 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct ExplainerSetup {
     pub kernel: Kernel,
+    pub estimator: SampledEstimator,
     pub baseline: Baseline,
     pub number_of_samples: Option<u64>,
     pub seed: i64,

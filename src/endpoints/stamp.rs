@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::config::Kernel;
+use crate::config::{Kernel, SampledEstimator};
 use crate::model::{Identity, sha256};
 use crate::shap::Estimator;
 
@@ -14,8 +14,7 @@ pub(super) struct Stamped<'a> {
     pub(super) config: &'a Value,
     pub(super) seed: i64,
     pub(super) kernel: Kernel,
-    /// Of games that are too large to be listed.
-    pub(super) estimator: Estimator,
+    pub(super) estimator: SampledEstimator,
 }
 
 /// The stamp of an endpoint, but for the model that answers.
@@ -30,7 +29,7 @@ impl Stamp {
             "config": stamped.config,
             "seed": stamped.seed,
             "kernel": stamped.kernel.name(),
-            "estimator": stamped.estimator.name(),
+            "estimator": Estimator::from(stamped.estimator).name(),
         });
         Self(sha256(parts.to_string().as_bytes()))
     }
@@ -56,7 +55,7 @@ mod tests {
             config: &config,
             seed: 0,
             kernel: Kernel::Shapley,
-            estimator: Estimator::KernelShap,
+            estimator: SampledEstimator::KernelShap,
         };
         let file = Identity::File("trees".to_owned());
         let stamp = |stamped: Stamped| Stamp::new(&stamped).with(&file);
@@ -69,7 +68,7 @@ mod tests {
             Stamped { config: &changed, ..base() },
             Stamped { seed: 1, ..base() },
             Stamped { kernel: Kernel::Clarify, ..base() },
-            Stamped { estimator: Estimator::Enumerated, ..base() },
+            Stamped { estimator: SampledEstimator::Trend, ..base() },
         ] {
             assert_ne!(stamp(other), own);
         }

@@ -15,11 +15,11 @@ use ndarray::Array2;
 use tokio::sync::Semaphore;
 
 use crate::compute::Attributor;
-use crate::config::Kernel;
+use crate::config::{Kernel, SampledEstimator};
 use crate::model::{Call, Identity, Model, ModelError, Predictions, Predictor, Valuation};
 use crate::offload::{Stop, offload, offload_large};
 use crate::records::{AnswerError, Expression, Filter, Format, Table, answer_records};
-use crate::shap::{Design, DesignError, DesignLimits, Operator, OperatorCache};
+use crate::shap::{Design, DesignError, DesignLimits, Method, Operator, OperatorCache};
 use crate::telemetry;
 
 pub use crate::model::{Message, Reply, TargetName};
@@ -57,6 +57,7 @@ pub struct Limits {
 #[derive(Debug, Default)]
 pub struct Settings {
     pub kernel: Kernel,
+    pub estimator: SampledEstimator,
     pub number_of_samples: Option<u64>,
     pub seed: i64,
     /// Which records are explained where the request does not say; all without it.
@@ -316,6 +317,7 @@ impl Settings {
     }
 
     fn design(&self, n_players: usize, limits: DesignLimits) -> Result<Design, DesignError> {
-        Design::new(n_players, self.number_of_samples, self.seed, self.kernel, limits)
+        let method = Method { kernel: self.kernel, estimator: self.estimator };
+        Design::new(n_players, self.number_of_samples, self.seed, method, limits)
     }
 }

@@ -1,7 +1,8 @@
 //! Which game design a record gets: how many coalitions, listed or sampled, and how many of each size.
 
 use super::kernel::{binomial, ln_binomial, ln_weight};
-use crate::config::Kernel;
+use super::trend;
+use crate::config::{Kernel, SampledEstimator};
 
 /// Samples beyond 2M when NumberOfSamples is not given (SageMaker documentation, "Synthetic dataset").
 const DEFAULT_EXTRA_SAMPLES: u64 = 2048;
@@ -13,6 +14,8 @@ pub enum Estimator {
     Enumerated,
     /// Paired coalitions without repeats, constrained weighted least squares.
     KernelShap,
+    /// The same coalitions, with a smooth prior on what is not additive.
+    Trend,
 }
 
 impl Estimator {
@@ -20,7 +23,30 @@ impl Estimator {
         match self {
             Self::Enumerated => "enumerated",
             Self::KernelShap => "kernel-shap",
+            Self::Trend => "trend",
         }
+    }
+}
+
+impl From<SampledEstimator> for Estimator {
+    fn from(estimator: SampledEstimator) -> Self {
+        match estimator {
+            SampledEstimator::KernelShap => Self::KernelShap,
+            SampledEstimator::Trend => Self::Trend,
+        }
+    }
+}
+
+/// Which values are estimated, and how where not all coalitions are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Method {
+    pub kernel: Kernel,
+    pub estimator: SampledEstimator,
+}
+
+impl From<Kernel> for Method {
+    fn from(kernel: Kernel) -> Self {
+        Self { kernel, ..Self::default() }
     }
 }
 
@@ -43,6 +69,10 @@ pub enum DesignError {
         "{n_players} players with {n_samples} samples need an operator of {bytes} bytes; the limit is {limit} bytes"
     )]
     TooLarge { n_players: usize, n_samples: u64, bytes: usize, limit: usize },
+    #[error("the estimator trend takes at most {limit} samples, {n_samples} are asked for")]
+    TooManySamples { n_samples: u64, limit: u64 },
+    #[error("the estimator trend is made for the kernel shapley, not for the kernel {}", .0.name())]
+    TrendKernel(Kernel),
 }
 
 /// What a design may cost.
@@ -55,14 +85,19 @@ pub struct DesignLimits {
 
 impl Design {
     /// n_samples = min(`number_of_samples` or 2M + 2048, 2^M − 2), one less when odd: coalitions come in pairs.
+    /// A kernel alone is that of estimator `kernel-shap`.
     pub fn new(
         n_players: usize,
         number_of_samples: Option<u64>,
         seed: i64,
-        kernel: Kernel,
+        method: impl Into<Method>,
         limits: DesignLimits,
     ) -> Result<Self, DesignError> {
         let DesignLimits { players_max, operator_bytes_max } = limits;
+        let Method { kernel, estimator } = method.into();
+        if estimator == SampledEstimator::Trend && kernel != Kernel::Shapley {
+            return Err(DesignError::TrendKernel(kernel));
+        }
         if n_players > players_max {
             return Err(DesignError::TooManyPlayers { n_players, limit: players_max });
         }
@@ -76,9 +111,12 @@ impl Design {
             // A listing draws nothing, so every seed shares one operator.
             seed: if enumerated { 0 } else { seed },
             kernel,
-            estimator: if enumerated { Estimator::Enumerated } else { Estimator::KernelShap },
+            estimator: if enumerated { Estimator::Enumerated } else { estimator.into() },
         };
-        match design.operator_bytes() {
+        if design.estimator == Estimator::Trend && n_samples > trend::SAMPLES_MAX {
+            return Err(DesignError::TooManySamples { n_samples, limit: trend::SAMPLES_MAX });
+        }
+        match design.building_bytes() {
             bytes if bytes <= operator_bytes_max => Ok(design),
             bytes => Err(DesignError::TooLarge { n_players, n_samples, bytes, limit: operator_bytes_max }),
         }
@@ -96,14 +134,23 @@ impl Design {
         self.n_pairs.saturating_mul(self.n_players).saturating_mul(element_bytes)
     }
 
+    /// Memory that is there together while the operator is built.
+    fn building_bytes(&self) -> usize {
+        let solving_bytes = match self.estimator {
+            Estimator::Trend => trend::solving_bytes(self.n_pairs, self.n_players),
+            Estimator::Enumerated | Estimator::KernelShap => 0,
+        };
+        self.operator_bytes().saturating_add(solving_bytes)
+    }
+
     /// Pairs drawn of each size class, for classes 1, 2, ... ⌊M/2⌋. Class s holds the pairs of sizes s and M−s.
     pub(super) fn pairs_per_class(&self) -> Vec<u64> {
         let available: Vec<u64> = (1..=self.n_players / 2).map(|s| class_pairs(self.n_players, s)).collect();
         let budget = self.n_pairs as u64;
         match (self.estimator, self.kernel) {
             (Estimator::Enumerated, _) => available,
-            (Estimator::KernelShap, Kernel::Shapley) => equal_per_size(self.n_players, &available, budget),
-            (Estimator::KernelShap, Kernel::Clarify) => outside_in(&available, budget),
+            (_, Kernel::Shapley) => equal_per_size(self.n_players, &available, budget),
+            (_, Kernel::Clarify) => outside_in(&available, budget),
         }
     }
 
@@ -245,5 +292,35 @@ mod tests {
         assert_eq!(too_many.unwrap_err().to_string(), "300 players are more than the limit of 256 players");
         let too_large = Design::new(40, Some(1 << 40), 0, Kernel::Shapley, limits(256, 1 << 20));
         assert!(too_large.unwrap_err().to_string().ends_with("the limit is 1048576 bytes"));
+    }
+
+    #[test]
+    fn trend_is_limited_in_samples_and_in_what_solving_takes_and_has_one_kernel() {
+        let of = |kernel, n_samples, operator_bytes_max| {
+            let method = Method { kernel, estimator: SampledEstimator::Trend };
+            Design::new(40, Some(n_samples), 0, method, limits(256, operator_bytes_max))
+        };
+        let estimator = of(Kernel::Shapley, 8192, usize::MAX).map(|design| design.estimator);
+        assert_eq!(estimator, Ok(Estimator::Trend));
+        let reason = |design: Result<Design, DesignError>| design.unwrap_err().to_string();
+        assert_eq!(
+            reason(of(Kernel::Shapley, 8194, usize::MAX)),
+            "the estimator trend takes at most 8192 samples, 8194 are asked for"
+        );
+        let too_large = reason(of(Kernel::Shapley, 2000, 8 << 20));
+        assert!(too_large.ends_with("the limit is 8388608 bytes"), "{too_large}");
+        assert_eq!(
+            reason(of(Kernel::Clarify, 100, usize::MAX)),
+            "the estimator trend is made for the kernel shapley, not for the kernel clarify"
+        );
+    }
+
+    #[test]
+    fn listings_are_enumerated_whatever_the_estimator() {
+        let method = Method { estimator: SampledEstimator::Trend, ..Method::default() };
+        let design = |n_samples| Design::new(11, n_samples, 0, method, NO_LIMITS).expect("no limit is met");
+        assert_eq!(design(None).estimator, Estimator::Enumerated);
+        assert_eq!(design(Some(2044)).estimator, Estimator::Trend);
+        assert_eq!(design(Some(1 << 40)).estimator, Estimator::Enumerated);
     }
 }

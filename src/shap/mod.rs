@@ -13,12 +13,14 @@ mod link;
 mod operator;
 mod panels;
 mod philox;
+mod quadrature;
 mod regression;
+mod trend;
 
 pub use bit_columns::BitColumns;
 pub use cache::OperatorCache;
 pub use coalitions::Coalitions;
-pub use design::{Design, DesignError, DesignLimits, Estimator};
+pub use design::{Design, DesignError, DesignLimits, Estimator, Method};
 pub use link::{Clipped, Link, LogOdds, logistic_logits, score_logit, softmax_logits};
 pub use operator::{Matrix, Operator};
 pub use panels::{PANEL_WIDTH, Panels};

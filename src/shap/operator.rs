@@ -14,6 +14,7 @@ use super::coalitions::Coalitions;
 use super::design::{Design, Estimator};
 use super::kernel::{binomial, ln_weight};
 use super::panels::Panels;
+use super::trend;
 
 /// Eigenvalues below this share of the largest count as zero: their directions keep the equal split.
 const EIGENVALUE_FLOOR: f64 = 1e-12;
@@ -73,12 +74,13 @@ fn solve<T: Copy + Default + Send + Sync>(
     match design.estimator {
         Estimator::Enumerated => closed_form(design, coalitions, &mut put),
         Estimator::KernelShap => least_squares(design, coalitions, &mut put),
+        Estimator::Trend => trend::solve(coalitions, &pair_weights(design, coalitions), &mut put),
     }
     panels
 }
 
 /// Takes pair, player and the operator's element.
-type Put<'a> = dyn FnMut(usize, usize, f64) + 'a;
+pub(super) type Put<'a> = dyn FnMut(usize, usize, f64) + 'a;
 
 /// Player i's centred membership z_i − |z|/M in a pair's representative.
 fn centred(coalitions: &Coalitions, pair_idx: usize, player_idx: usize) -> f64 {
@@ -124,7 +126,7 @@ fn least_squares(design: &Design, coalitions: &Coalitions, put: &mut Put) {
 }
 
 /// ½H⁺ of a symmetric positive semidefinite H.
-fn half_pseudo_inverse(gram: &Mat<f64>) -> Mat<f64> {
+pub(super) fn half_pseudo_inverse(gram: &Mat<f64>) -> Mat<f64> {
     let eigen =
         gram.self_adjoint_eigen(Side::Lower).expect("finite symmetric matrices have eigenvalues. This is a bug.");
     let (values, vectors) = (eigen.S().column_vector(), eigen.U());
@@ -136,7 +138,7 @@ fn half_pseudo_inverse(gram: &Mat<f64>) -> Mat<f64> {
 }
 
 /// Regression weights of the pairs, scaled so that the largest is 1 and none overflows.
-fn pair_weights(design: &Design, coalitions: &Coalitions) -> Vec<f64> {
+pub(super) fn pair_weights(design: &Design, coalitions: &Coalitions) -> Vec<f64> {
     let counts = design.pairs_per_class();
     let by_class: Vec<f64> =
         counts.iter().enumerate().map(|(idx, &drawn)| design.ln_weight(idx + 1, drawn)).collect();

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::show::show;
-use crate::support::{Answer, TestApp, get, invoke, records, with};
+use crate::support::{Answer, TestApp, example_folder, get, invoke, open, records, with};
 
 const EXPRESSION: &str = "x-amzn-sagemaker-enable-explanations";
 
@@ -14,6 +14,16 @@ async fn answer(request: axum::http::Request<http_body_util::Full<bytes::Bytes>>
 #[tokio::test]
 async fn one_record() {
     assert_snapshot!(show(&answer(invoke("breast-cancer", records("breast-cancer", 1))).await));
+}
+
+#[tokio::test]
+async fn one_record_under_the_estimator_trend() {
+    let folder = example_folder("breast-cancer");
+    let definition = std::fs::read(folder.join("endpoint.json")).expect("reads");
+    let mut definition: serde_json::Value = serde_json::from_slice(&definition).expect("is JSON");
+    definition["PrimaryContainer"]["Environment"] = serde_json::json!({ "EXPLAIND_ESTIMATOR": "trend" });
+    let app = TestApp::with_endpoint(open(&definition, &folder).await.expect("opens")).await;
+    assert_snapshot!(show(&app.send(invoke("breast-cancer", records("breast-cancer", 1))).await));
 }
 
 #[tokio::test]
@@ -37,7 +47,7 @@ async fn json_lines_when_asked_for() {
 
 #[tokio::test]
 async fn a_record_equal_to_the_baseline_has_no_players() {
-    let definition = std::fs::read(crate::support::example_folder("wine").join("endpoint.json")).expect("reads");
+    let definition = std::fs::read(example_folder("wine").join("endpoint.json")).expect("reads");
     let definition: serde_json::Value = serde_json::from_slice(&definition).expect("is JSON");
     let shap = &definition["ExplainerConfig"]["ClarifyExplainerConfig"]["ShapConfig"];
     let baseline = shap["ShapBaselineConfig"]["ShapBaseline"].as_str().expect("is text");

@@ -50,6 +50,9 @@ async fn what_decides_an_answer_changes_the_stamp() {
     let mut kernel = wine();
     kernel["PrimaryContainer"]["Environment"] = json!({ "EXPLAIND_KERNEL": "clarify" });
     seen.push(stamp(&kernel, &folder).await);
+    let mut estimator = wine();
+    estimator["PrimaryContainer"]["Environment"] = json!({ "EXPLAIND_ESTIMATOR": "trend" });
+    seen.push(stamp(&estimator, &folder).await);
     seen.push(stamp(&wine(), &folder_with_model("changed", true)).await);
     let n_seen = seen.len();
     seen.sort_unstable();
@@ -63,7 +66,8 @@ async fn what_decides_nothing_leaves_the_stamp() {
     let own = stamp(&wine(), &folder).await;
     let mut renamed = wine();
     renamed["EndpointName"] = json!("other-name");
-    renamed["PrimaryContainer"]["Environment"] = json!({ "EXPLAIND_KERNEL": "shapley", "OTHER": "x" });
+    renamed["PrimaryContainer"]["Environment"] =
+        json!({ "EXPLAIND_KERNEL": "shapley", "EXPLAIND_ESTIMATOR": "kernel-shap", "OTHER": "x" });
     assert_eq!(stamp(&renamed, &folder).await, own);
     assert_eq!(stamp(&wine(), &folder_with_model("copied", false)).await, own);
 }

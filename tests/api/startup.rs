@@ -59,6 +59,8 @@ fn a_definition_that_cannot_serve_is_named_with_the_member_and_the_reason() {
         ("/PrimaryContainer", "Mode", json!("MultiModel")),
         ("/PrimaryContainer", "Environment", json!({"EXPLAIND_KERNAL": "shapley"})),
         ("/PrimaryContainer", "Environment", json!({"EXPLAIND_KERNEL": "gauss"})),
+        ("/PrimaryContainer", "Environment", json!({"EXPLAIND_ESTIMATOR": "enumerated"})),
+        ("/PrimaryContainer", "Environment", json!({"EXPLAIND_KERNEL": "clarify", "EXPLAIND_ESTIMATOR": "trend"})),
         (
             "/PrimaryContainer",
             "Environment",
@@ -94,6 +96,15 @@ fn a_definition_that_cannot_serve_is_named_with_the_member_and_the_reason() {
         writeln!(text, "{}\n", refuses_to_serve(&folder)).expect("writes");
     }
     assert_snapshot!(text);
+}
+
+#[test]
+fn an_estimator_of_a_flag_that_does_not_fit_the_kernel_is_named() {
+    let folder = folder("flags");
+    write(&folder, wine(&folder).to_string());
+    let path = folder.display().to_string();
+    let command = ["serve", "--kernel", "clarify", "--estimator", "trend", "--endpoints", &path];
+    assert_snapshot!(refusal(&mut explaind(&command), &folder), @"");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use libtest_mimic::Trial;
 
-use explaind::config::Kernel;
+use explaind::config::{Kernel, SampledEstimator};
 
 use crate::games::{Game, Quadratic, near, random, shapley_by_definition};
 use crate::paths::{Path, Setting, SharedPath};
@@ -32,13 +32,15 @@ pub fn trials(path_name: &str, path: &Option<SharedPath>) -> Vec<Trial> {
 }
 
 /// Designs and how exact quadratic games come out of them: listings in float64, samples in float32.
-fn settings() -> [(Setting, f64); 5] {
+fn settings() -> [(Setting, f64); 7] {
     [
         (Setting::new(2, None), 1e-9),
         (Setting::new(7, None), 1e-9),
         (Setting::new(11, None), 1e-9),
         (Setting::new(13, None), 1e-6),
         (Setting::new(30, None), 1e-6),
+        (Setting::trend(13, None), 1e-6),
+        (Setting::trend(30, None), 1e-6),
     ]
 }
 
@@ -48,10 +50,12 @@ fn one(path: &dyn Path, setting: Setting, game: Game) -> Vec<f64> {
 
 fn sums(path: &dyn Path) -> Check {
     let tiny = [1, 2, 3, 9, 40].map(|samples| Setting::new(20, Some(samples)));
+    let tiny_trend = [1, 2, 3, 9, 40].map(|samples| Setting::trend(20, Some(samples)));
     let single = Setting::new(1, None);
-    for setting in settings().into_iter().map(|(setting, _)| setting).chain(tiny).chain([single]) {
-        for kernel in [Kernel::Shapley, Kernel::Clarify] {
-            let setting = Setting { kernel, ..setting };
+    for setting in settings().into_iter().map(|(setting, _)| setting).chain(tiny).chain(tiny_trend).chain([single])
+    {
+        let clarify = Setting { kernel: Kernel::Clarify, estimator: SampledEstimator::KernelShap, ..setting };
+        for setting in [setting, clarify] {
             let game = random(setting.n_players as u64);
             let total = game(&vec![true; setting.n_players]);
             let sum = one(path, setting, game).iter().sum();
@@ -113,7 +117,17 @@ fn definition(path: &dyn Path) -> Check {
         near(&format!("{n_players} players"), &one(path, Setting::new(n_players, None), game), &shapley, 1e-9)?;
     }
     let game = Quadratic::random(40, 7, &[]);
-    near("sampled, pairwise interactions", &one(path, Setting::new(40, None), game.game()), &game.shapley(), 1e-6)
+    // Fewer pairs than twice the players stay in float64.
+    for (setting, tolerance) in [
+        (Setting::new(40, None), 1e-6),
+        (Setting::trend(40, None), 1e-6),
+        (Setting::new(40, Some(120)), 1e-9),
+        (Setting::trend(40, Some(120)), 1e-9),
+    ] {
+        let phi = one(path, setting, game.game());
+        near(&format!("pairwise interactions under {setting:?}"), &phi, &game.shapley(), tolerance)?;
+    }
+    Ok(())
 }
 
 fn batches(path: &dyn Path) -> Check {

@@ -6,6 +6,7 @@
 mod functions;
 mod games;
 mod known_answers;
+mod kriging;
 mod laws;
 mod loss;
 mod models;

@@ -1,13 +1,14 @@
 //! A float64 oracle: the weighted least squares solved record by record from its definition, sharing nothing
 //! with the operator but the coalitions. Both devices must come within the bound of float32 summation.
 
-use explaind::config::Kernel;
-use explaind::shap::{Coalitions, Design, Matrix, Operator, PANEL_WIDTH};
+use explaind::config::{Kernel, SampledEstimator};
+use explaind::shap::{Coalitions, Matrix, Operator, PANEL_WIDTH};
 use libtest_mimic::Trial;
 use ndarray::{Array1, Array2};
 
 use crate::games::{Game, near, noise, random};
-use crate::paths::{LIMITS, Path, Setting, SharedPath};
+use crate::kriging::krige;
+use crate::paths::{Path, Setting, SharedPath};
 use crate::{Check, trial};
 
 pub fn trials(path_name: &str, path: &Option<SharedPath>) -> Vec<Trial> {
@@ -17,6 +18,7 @@ pub fn trials(path_name: &str, path: &Option<SharedPath>) -> Vec<Trial> {
 }
 
 fn compare(path: &dyn Path) -> Check {
+    use SampledEstimator::*;
     for (n_players, samples) in [
         (12, None),
         (13, Some(600)),
@@ -27,8 +29,11 @@ fn compare(path: &dyn Path) -> Check {
         (30, Some(58)),
         (64, Some(200)),
     ] {
-        for kernel in [Kernel::Shapley, Kernel::Clarify] {
-            let setting = Setting { kernel, ..Setting::new(n_players, samples) };
+        let methods = [(Kernel::Shapley, KernelShap), (Kernel::Clarify, KernelShap), (Kernel::Shapley, Trend)];
+        for (kernel, estimator) in methods {
+            // The oracle of trend takes time in the cube of the pairs.
+            let samples = if estimator == Trend { samples.or(Some(600)) } else { samples };
+            let setting = Setting { kernel, estimator, ..Setting::new(n_players, samples) };
             let game = smooth(n_players as u64);
             let got = path.attributions(setting, std::slice::from_ref(&game)).remove(0);
             within_bound(setting, &game, &got)?;
@@ -50,11 +55,11 @@ fn smooth(seed: u64) -> Game {
 /// (Higham, "Accuracy and stability of numerical algorithms", section 4.2) with operator and values rounded once.
 fn within_bound(setting: Setting, game: &Game, got: &[f64]) -> Check {
     const UNIT: f64 = 1.0 / (1_u64 << 24) as f64;
-    let Setting { n_players, number_of_samples, seed, kernel } = setting;
-    let design =
-        Design::new(n_players, number_of_samples, seed, kernel, LIMITS).map_err(|error| error.to_string())?;
-    let operator = Operator::of(design);
-    let oracle = solve(&operator.coalitions, setting.kernel, game);
+    let operator = Operator::of(setting.design().map_err(|error| error.to_string())?);
+    let oracle = match setting.estimator {
+        SampledEstimator::KernelShap => solve(&operator.coalitions, setting.kernel, game),
+        SampledEstimator::Trend => krige(&operator.coalitions, game),
+    };
     let Matrix::Single(matrix) = &operator.matrix else {
         // Float64 throughout, but these regressions are badly conditioned, for the oracle too.
         return near(&format!("{setting:?}"), got, &oracle, 1e-8);
@@ -77,7 +82,7 @@ fn within_bound(setting: Setting, game: &Game, got: &[f64]) -> Check {
     Ok(())
 }
 
-fn members(coalitions: &Coalitions, pair: usize, present: bool) -> Vec<bool> {
+pub fn members(coalitions: &Coalitions, pair: usize, present: bool) -> Vec<bool> {
     (0..coalitions.n_players).map(|player| coalitions.contains(pair, player) == present).collect()
 }
 
@@ -115,11 +120,13 @@ fn solve(coalitions: &Coalitions, kernel: Kernel, game: &Game) -> Vec<f64> {
         system[[m, i]] = scale;
     }
     right[m] = scale * game(&vec![true; m]);
-    eliminate(system, right)
+    let mut solution = eliminate(system, right);
+    solution.truncate(m);
+    solution
 }
 
 /// w(s): the kernel over the share of the coalitions of this size that were drawn, in plain numbers.
-fn size_weights(coalitions: &Coalitions, kernel: Kernel) -> Vec<f64> {
+pub fn size_weights(coalitions: &Coalitions, kernel: Kernel) -> Vec<f64> {
     let m = coalitions.n_players;
     let mut drawn = vec![0.0; m + 1];
     for pair in 0..coalitions.n_pairs() {
@@ -135,8 +142,8 @@ fn size_weights(coalitions: &Coalitions, kernel: Kernel) -> Vec<f64> {
     (0..=m).map(|s| if s == 0 || s == m || drawn[s] == 0.0 { 0.0 } else { weight(s) }).collect()
 }
 
-/// Gaussian elimination with partial pivoting; the multiplier in the last row is dropped.
-fn eliminate(mut a: Array2<f64>, mut b: Array1<f64>) -> Vec<f64> {
+/// Gaussian elimination with partial pivoting.
+pub fn eliminate(mut a: Array2<f64>, mut b: Array1<f64>) -> Vec<f64> {
     let n = b.len();
     for column in 0..n {
         let pivot = (column..n).max_by(|&i, &j| a[[i, column]].abs().total_cmp(&a[[j, column]].abs()));
@@ -155,5 +162,5 @@ fn eliminate(mut a: Array2<f64>, mut b: Array1<f64>) -> Vec<f64> {
         let known: f64 = (row + 1..n).map(|k| a[[row, k]] * b[k]).sum();
         b[row] = (b[row] - known) / a[[row, row]];
     }
-    b.to_vec()[..n - 1].to_vec()
+    b.to_vec()
 }

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use explaind::compute::cpu::Instructions;
 use explaind::compute::gpu::{GpuLimits, adapters, choose};
 use explaind::compute::{Attributor, BatchLimits, BoxedDevice, Cpu, Engine, Gpu};
-use explaind::config::{DevicePolicy, Kernel};
+use explaind::config::{DevicePolicy, Kernel, SampledEstimator};
 use explaind::explain::{Explainer, Limits, Request, Settings, Shared};
 use explaind::model::{
     self, Ask, Call, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Valuation, Values,
 };
 use explaind::records::Format;
-use explaind::shap::{Coalitions, Design, DesignLimits, OperatorCache};
+use explaind::shap::{Coalitions, Design, DesignError, DesignLimits, Method, OperatorCache};
 use futures_util::FutureExt;
 use ndarray::Array2;
 use wgpu::DeviceType;
@@ -23,6 +23,7 @@ use crate::games::Game;
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
     pub kernel: Kernel,
+    pub estimator: SampledEstimator,
     pub n_players: usize,
     pub number_of_samples: Option<u64>,
     pub seed: i64,
@@ -30,7 +31,22 @@ pub struct Setting {
 
 impl Setting {
     pub fn new(n_players: usize, number_of_samples: Option<u64>) -> Self {
-        Self { kernel: Kernel::Shapley, n_players, number_of_samples, seed: 1 }
+        Self {
+            kernel: Kernel::Shapley,
+            estimator: SampledEstimator::KernelShap,
+            n_players,
+            number_of_samples,
+            seed: 1,
+        }
+    }
+
+    pub fn trend(n_players: usize, number_of_samples: Option<u64>) -> Self {
+        Self { estimator: SampledEstimator::Trend, ..Self::new(n_players, number_of_samples) }
+    }
+
+    pub fn design(&self) -> Result<Design, DesignError> {
+        let &Self { kernel, estimator, n_players, number_of_samples, seed } = self;
+        Design::new(n_players, number_of_samples, seed, Method { kernel, estimator }, LIMITS)
     }
 }
 
@@ -73,8 +89,8 @@ impl Pipeline {
 
 impl Path for Pipeline {
     fn attributions(&self, setting: Setting, games: &[Game]) -> Vec<Vec<f64>> {
-        let Setting { kernel, n_players, number_of_samples, seed } = setting;
-        let settings = Settings { kernel, number_of_samples, seed, ..Settings::default() };
+        let Setting { kernel, estimator, n_players, number_of_samples, seed } = setting;
+        let settings = Settings { kernel, estimator, number_of_samples, seed, ..Settings::default() };
         let games: Arc<[Game]> = games.into();
         let record = vec!["1"; n_players].join(",");
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -84,7 +100,7 @@ impl Path for Pipeline {
             Explainer::new(model, n_players, settings, Arc::clone(&self.0)).expect("within the limits");
         let request = Request { message, format: Format::Csv, filter: None };
         let explanation = runtime().block_on(explainer.explain(request)).expect("games can be explained");
-        let design = Design::new(n_players, number_of_samples, seed, kernel, LIMITS).expect("within the limits");
+        let design = setting.design().expect("within the limits");
         let device = if design.is_double() { "cpu" } else { self.0.attributor.device() };
         let devices = &explanation.report.devices;
         assert!(devices.len() == 1 && devices.contains(device), "{devices:?} answered instead of {device}");

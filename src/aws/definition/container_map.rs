@@ -2,17 +2,18 @@
 
 use super::location::base_url;
 use crate::config::Kernel;
+use crate::shap::Method;
 
 /// What a definition is read with, where it says nothing itself.
 #[derive(Clone, Debug, Default)]
 pub struct Defaults {
-    pub kernel: Kernel,
+    pub method: Method,
     pub containers: ContainerMap,
 }
 
 impl From<Kernel> for Defaults {
     fn from(kernel: Kernel) -> Self {
-        Self { kernel, containers: ContainerMap::default() }
+        Self { method: kernel.into(), containers: ContainerMap::default() }
     }
 }
 

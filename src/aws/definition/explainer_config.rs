@@ -8,10 +8,9 @@ use super::members::Members;
 use super::pattern;
 use super::shape::{Boolean, Choice, Integer, List, Text, Word, one_of};
 use crate::aws::headers::EXPRESSION_CHARS_MAX;
-use crate::config::Kernel;
 use crate::endpoints::{Baseline, BaselineSource, ExplainerSetup, FeatureType, Granularity, TextSetup};
 use crate::records::Format;
-use crate::shap::Link;
+use crate::shap::{Link, Method};
 
 /// The seed of endpoints that name none: repeated calls agree.
 const DEFAULT_SEED: i64 = 0;
@@ -49,15 +48,16 @@ const LANGUAGE: Word = Word(&[
 ]);
 
 /// None without a ClarifyExplainerConfig. Paths are relative to `folder`.
-pub fn read(config: &mut Members, kernel: Kernel, folder: &Path) -> Option<ExplainerSetup> {
-    let setup = unset(kernel, config.to_value());
+pub fn read(config: &mut Members, method: Method, folder: &Path) -> Option<ExplainerSetup> {
+    let setup = unset(method, config.to_value());
     config.structure("ClarifyExplainerConfig", |clarify| read_clarify(clarify, setup, folder))
 }
 
 /// What holds where a configuration says nothing. The baseline has no default; ShapBaselineConfig is required.
-fn unset(kernel: Kernel, config: serde_json::Value) -> ExplainerSetup {
+fn unset(method: Method, config: serde_json::Value) -> ExplainerSetup {
     ExplainerSetup {
-        kernel,
+        kernel: method.kernel,
+        estimator: method.estimator,
         baseline: Baseline { source: BaselineSource::Inline(String::new()), format: Format::Csv },
         number_of_samples: None,
         seed: DEFAULT_SEED,
@@ -184,7 +184,7 @@ mod tests {
 
     fn read_value(config: &Value) -> Result<ExplainerSetup, String> {
         let values: &Map<String, Value> = config.as_object().expect("is an object");
-        members::read(values, |config| read(config, Kernel::Shapley, Path::new("folder")))
+        members::read(values, |config| read(config, Method::default(), Path::new("folder")))
             .map_err(|e| e.to_string())
     }
 

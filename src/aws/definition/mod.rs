@@ -18,6 +18,7 @@ pub use amendment::{Amendment, Place};
 
 use super::fault::Faults;
 use crate::endpoints::{Setup, SetupError};
+use crate::shap::DesignError;
 pub use container_map::{ContainerMap, ContainerMapError, Defaults};
 use members::Members;
 use shape::Text;
@@ -62,6 +63,7 @@ pub fn member(error: &SetupError) -> &'static str {
         SetupError::LabelIndex { .. } => in_clarify!("InferenceConfig.LabelIndex"),
         SetupError::ProbabilityAttribute(_) => in_clarify!("InferenceConfig.ProbabilityAttribute"),
         SetupError::LabelAttribute(_) => in_clarify!("InferenceConfig.LabelAttribute"),
+        SetupError::Samples(DesignError::TrendKernel(_)) => "PrimaryContainer.Environment.EXPLAIND_ESTIMATOR",
         SetupError::Samples(_) => in_clarify!("ShapConfig.NumberOfSamples"),
     }
 }
@@ -79,8 +81,8 @@ fn read_setup(definition: &mut Members, folder: &Path, defaults: &Defaults) -> O
     let name = definition.take("EndpointName", &ENDPOINT_NAME);
     let read_container = |part: &mut Members| primary_container::read(part, folder, &defaults.containers);
     let container = definition.structure("PrimaryContainer", read_container).flatten();
-    let kernel = container.as_ref().and_then(|container| container.kernel).unwrap_or(defaults.kernel);
-    let read_config = |part: &mut Members| explainer_config::read(part, kernel, folder);
+    let method = container.as_ref().map_or(defaults.method, |container| container.method(defaults.method));
+    let read_config = |part: &mut Members| explainer_config::read(part, method, folder);
     let explainer = definition.structure("ExplainerConfig", read_config).flatten();
     Some(Setup { name: name?, model: container?.model, explainer })
 }

@@ -7,14 +7,17 @@ use super::location::{ContainerUrl, is_http, local_path};
 use super::members::Members;
 use super::pattern;
 use super::shape::{Choice, Text};
-use crate::config::Kernel;
+use crate::config::{Kernel, SampledEstimator};
 use crate::endpoints::{ContainerSource, ModelSource};
 use crate::model::container::Protocol;
+use crate::shap::Method;
 
 const VARIABLE: Text = Text { chars: 0..=1024, pattern: pattern::ANY };
 const IMAGE: Text = Text { chars: 0..=255, pattern: pattern::NO_BLANKS };
 const MODEL_DATA_URL: Text = Text { chars: 1..=1024, pattern: pattern::ANY };
 const KERNELS: Choice<Kernel> = Choice(&[("shapley", Kernel::Shapley), ("clarify", Kernel::Clarify)]);
+const ESTIMATORS: Choice<SampledEstimator> =
+    Choice(&[("kernel-shap", SampledEstimator::KernelShap), ("trend", SampledEstimator::Trend)]);
 
 /// Whether one container holds many models.
 const MODES: Choice<bool> = Choice(&[("SingleModel", false), ("MultiModel", true)]);
@@ -38,7 +41,16 @@ const TENSOR_NAME: Text = Text { chars: 1..=256, pattern: pattern::LINE };
 
 pub struct PrimaryContainer {
     pub model: ModelSource,
-    pub kernel: Option<Kernel>,
+    kernel: Option<Kernel>,
+    estimator: Option<SampledEstimator>,
+}
+
+impl PrimaryContainer {
+    /// As its Environment says, else as the flags do.
+    pub fn method(&self, flags: Method) -> Method {
+        let Method { kernel, estimator } = flags;
+        Method { kernel: self.kernel.unwrap_or(kernel), estimator: self.estimator.unwrap_or(estimator) }
+    }
 }
 
 /// Paths are relative to `folder`.
@@ -66,7 +78,8 @@ pub fn read(container: &mut Members, folder: &Path, containers: &ContainerMap) -
     } else {
         local_model(container, location, folder, has_many_models)
     };
-    Some(PrimaryContainer { model: model?, kernel: environment.kernel })
+    let Environment { kernel, estimator, .. } = environment;
+    Some(PrimaryContainer { model: model?, kernel, estimator })
 }
 
 /// What stands before the names of models where a container loads them from: an absolute folder, a URL as it is, or
@@ -80,6 +93,7 @@ fn models_prefix(location: Option<&str>, folder: &Path) -> String {
 
 struct Environment {
     kernel: Option<Kernel>,
+    estimator: Option<SampledEstimator>,
     names_container: bool,
     container_url: Option<String>,
     /// None where it was refused.
@@ -88,7 +102,13 @@ struct Environment {
 
 impl Default for Environment {
     fn default() -> Self {
-        Self { kernel: None, names_container: false, container_url: None, protocol: Some(Protocol::default()) }
+        Self {
+            kernel: None,
+            estimator: None,
+            names_container: false,
+            container_url: None,
+            protocol: Some(Protocol::default()),
+        }
     }
 }
 
@@ -107,6 +127,7 @@ fn read_environment(environment: &mut Members, image_is_container: bool) -> Envi
     }
     Environment {
         kernel: environment.take("EXPLAIND_KERNEL", &KERNELS),
+        estimator: environment.take("EXPLAIND_ESTIMATOR", &ESTIMATORS),
         names_container,
         container_url: environment.take(CONTAINER_URL, &ContainerUrl),
         protocol: read_protocol(environment),

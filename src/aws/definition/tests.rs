@@ -4,13 +4,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::Kernel;
+use crate::config::{Kernel, SampledEstimator};
 use crate::endpoints::{
     Baseline, BaselineSource, ExplainerSetup, FeatureType, Granularity, ModelSource, TextSetup,
 };
 use crate::model::container::Protocol;
 use crate::records::Format;
-use crate::shap::Link;
+use crate::shap::{Link, Method};
 
 fn read_value(definition: &Value) -> Result<Setup, String> {
     read(definition.to_string().as_bytes(), Path::new("folder"), Kernel::Shapley).map_err(|e| e.to_string())
@@ -42,6 +42,7 @@ fn every_member_has_its_place() {
     }});
     let expected = ExplainerSetup {
         kernel: Kernel::Shapley,
+        estimator: SampledEstimator::KernelShap,
         baseline: Baseline { source: BaselineSource::Inline("[1,2,\"\"]".into()), format: Format::JsonLines },
         number_of_samples: Some(100),
         seed: -5,
@@ -185,14 +186,20 @@ fn an_image_of_a_registry_can_stand_for_a_running_container() {
 
 #[test]
 fn the_environment_of_an_endpoint_wins_over_the_flag() {
-    for (environment, flag, expected) in [
-        (json!({"EXPLAIND_KERNEL": "clarify"}), Kernel::Shapley, Kernel::Clarify),
-        (json!({"EXPLAIND_KERNEL": "shapley"}), Kernel::Clarify, Kernel::Shapley),
-        (json!({"OTHER": "x"}), Kernel::Clarify, Kernel::Clarify),
+    use {Kernel::*, SampledEstimator::*};
+    for (environment, flags, expected) in [
+        (json!({"EXPLAIND_KERNEL": "clarify"}), (Shapley, KernelShap), (Clarify, KernelShap)),
+        (json!({"EXPLAIND_KERNEL": "shapley"}), (Clarify, KernelShap), (Shapley, KernelShap)),
+        (json!({"EXPLAIND_ESTIMATOR": "trend"}), (Shapley, KernelShap), (Shapley, Trend)),
+        (json!({"EXPLAIND_ESTIMATOR": "kernel-shap"}), (Clarify, Trend), (Clarify, KernelShap)),
+        (json!({"OTHER": "x"}), (Clarify, Trend), (Clarify, Trend)),
     ] {
         let definition = definition(json!({"ModelDataUrl": "m", "Environment": environment}), config());
-        let setup = read(definition.to_string().as_bytes(), Path::new(""), flag).expect("is a definition");
-        assert_eq!(setup.explainer.expect("explains").kernel, expected);
+        let method = Method { kernel: flags.0, estimator: flags.1 };
+        let defaults = Defaults { method, ..Defaults::default() };
+        let setup = read(definition.to_string().as_bytes(), Path::new(""), defaults).expect("is a definition");
+        let explainer = setup.explainer.expect("explains");
+        assert_eq!((explainer.kernel, explainer.estimator), expected);
     }
 }
 
