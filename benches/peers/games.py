@@ -225,14 +225,22 @@ def airport():
     return Game("airport of 50", True, values, np.array(exact))
 
 
-def noisy_additive():
-    """Weights, and for each coalition an error of its own of a tenth of their norm."""
+def noisy(name, noise):
+    """Weights of norm 1, and for each coalition an error of its own."""
     evaluators = []
     for rng in map(np.random.default_rng, range(N_RECORDS)):
-        weights, errors = rng.normal(size=14), rng.normal(size=2**14)
-        scale = 0.1 * np.linalg.norm(weights)
-        evaluators.append(lambda z, weights=weights, errors=errors, scale=scale: z @ weights + scale * errors)
-    return listed("additive with noise, 14", True, 14, evaluators)
+        weights, errors = rng.normal(size=14), noise * rng.normal(size=2**14)
+        weights /= np.linalg.norm(weights)
+        evaluators.append(lambda z, weights=weights, errors=errors: z @ weights + errors)
+    return listed(name, True, 14, evaluators)
+
+
+def little_noise():
+    return noisy("additive with noise 0.1, 14", 0.1)
+
+
+def much_noise():
+    return noisy("additive with noise 3, 14", 3.0)
 
 
 ALL = [
@@ -251,5 +259,6 @@ ALL = [
     unanimity,
     voting,
     airport,
-    noisy_additive,
+    little_noise,
+    much_noise,
 ]
