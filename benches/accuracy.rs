@@ -106,22 +106,26 @@ fn report(games: &[Measured], budgets: &[Option<u64>]) {
 
 /// What an operator takes to solve, once for each number of players, samples and seed.
 fn print_costs() {
-    const SOLVED: i64 = 5;
-    println!(
-        "\nSolving an operator of 2M + 2048 samples, ms, the median of {SOLVED}\n\n| players | kernel-shap | trend |\n|---|---|---|"
-    );
+    println!("\nSolving an operator of 2M + 2048 samples, ms, median (quartiles)\n");
+    println!("| players | solved | kernel-shap | trend |\n|---|---|---|---|");
     for n_players in [13, 30, 128, 512] {
-        let median = |own| {
-            let seconds = |seed| {
-                let (design, started) = (design(n_players, None, seed, own), Instant::now());
-                std::hint::black_box(Operator::of(design));
-                started.elapsed().as_secs_f64()
-            };
-            Spread::of((0..SOLVED).map(seconds).collect()).median_s * 1e3
-        };
-        let [kernel_shap, trend] = OWN.map(median);
-        println!("| {n_players} | {kernel_shap:.1} | {trend:.1} |");
+        let [kernel_shap, trend] = OWN.map(|own| solving(n_players, own));
+        println!("| {n_players} | {} | {} | {} |", trend.n_calls, in_ms(kernel_shap), in_ms(trend));
     }
+}
+
+fn solving(n_players: usize, own: SampledEstimator) -> Spread {
+    const TIMES: i64 = 9;
+    let seconds = |seed| {
+        let (design, started) = (design(n_players, None, seed, own), Instant::now());
+        std::hint::black_box(Operator::of(design));
+        started.elapsed().as_secs_f64()
+    };
+    Spread::of((0..TIMES).map(seconds).collect())
+}
+
+fn in_ms(Spread { lower_s, median_s, upper_s, .. }: Spread) -> String {
+    format!("{:.1} ({:.1} to {:.1})", median_s * 1e3, lower_s * 1e3, upper_s * 1e3)
 }
 
 /// Budgets that list all coalitions leave nothing to estimate.

@@ -37,21 +37,17 @@ impl Cell {
 }
 
 impl Row {
-    fn own(&self) -> [f64; 2] {
-        [self.cells[0].mean(), self.cells[1].mean()]
-    }
-
     fn best_peer(&self) -> f64 {
         self.cells[2..].iter().map(Cell::mean).fold(f64::INFINITY, f64::min)
     }
 
     /// `kernel-shap / trend / best peer`, the lowest in bold.
     fn markdown(&self) -> String {
-        let [kernel_shap, trend] = self.own();
-        let all = [kernel_shap, trend, self.best_peer()];
+        let all = [self.cells[0].mean(), self.cells[1].mean(), self.best_peer()];
         let least = all.iter().copied().fold(f64::INFINITY, f64::min);
         let written = all.map(|error| {
-            let text = format!("{error:.4}").trim_start_matches('0').to_owned();
+            let decimals = if error < 1e-3 { 5 } else { 4 };
+            let text = format!("{error:.decimals$}").trim_start_matches('0').to_owned();
             if error == least { format!("**{text}**") } else { text }
         });
         written.join(" / ")
@@ -64,10 +60,9 @@ pub fn print_games(games: &[Measured], headings: &[String]) {
     println!("|{}", "---|".repeat(headings.len() + 2));
     for Measured { game, is_held_out, n_players, rows } in games {
         let mark = if *is_held_out { "" } else { "°" };
-        let cells: Vec<String> = rows.iter().map(Row::markdown).collect();
-        let listed = ["listed"].repeat(headings.len() - rows.len()).join(" | ");
-        let listed = if listed.is_empty() { listed } else { format!(" {listed} |") };
-        println!("| {game}{mark} | {n_players} | {} |{listed}", cells.join(" | "));
+        let mut cells: Vec<String> = rows.iter().map(Row::markdown).collect();
+        cells.resize(headings.len(), "listed".to_owned());
+        println!("| {game}{mark} | {n_players} | {} |", cells.join(" | "));
     }
 }
 

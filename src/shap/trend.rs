@@ -3,7 +3,7 @@
 //! The half-difference of a pair, d(z) = (v(z) − v(complement of z))/2, is Σ c_T·Π_{i∈T} s_i over odd sets T, with signs
 //! s = 1 − 2z. Its linear part is free; each c_T of order k ≥ 3 has prior variance ρ^k, ρ = 2/M; a pair is measured with
 //! noise η over its weight, the pair (everybody, nobody) without. φ_i = −2·Σ_{T∋i} c_T/|T| (universal kriging: Cressie,
-//! "Statistics for Spatial Data", 1993, section 3.4; such a kernel for games: "ShaplEIG").
+//! "Statistics for Spatial Data", 1993; Gaussian processes over coalitions: Rundel et al., "ShaplEIG", 2026).
 
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};

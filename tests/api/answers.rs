@@ -18,12 +18,12 @@ async fn one_record() {
 
 #[tokio::test]
 async fn one_record_under_the_estimator_trend() {
-    let folder = example_folder("breast-cancer");
+    let folder = example_folder("wine");
     let definition = std::fs::read(folder.join("endpoint.json")).expect("reads");
     let mut definition: serde_json::Value = serde_json::from_slice(&definition).expect("is JSON");
     definition["PrimaryContainer"]["Environment"] = serde_json::json!({ "EXPLAIND_ESTIMATOR": "trend" });
     let app = TestApp::with_endpoint(open(&definition, &folder).await.expect("opens")).await;
-    assert_snapshot!(show(&app.send(invoke("breast-cancer", records("breast-cancer", 1))).await));
+    assert_snapshot!(show(&app.send(invoke("wine", records("wine", 1))).await));
 }
 
 #[tokio::test]
