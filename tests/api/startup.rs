@@ -49,7 +49,7 @@ const INFERENCE: &str = "/ExplainerConfig/ClarifyExplainerConfig/InferenceConfig
 
 #[test]
 fn a_definition_that_cannot_serve_is_named_with_the_member_and_the_reason() {
-    let changes: [Change; 29] = [
+    let changes: [Change; 31] = [
         ("", "EndpointName", json!("-wine")),
         ("", "EndpointName", json!(7)),
         ("", "Tags", json!([])),
@@ -104,7 +104,7 @@ fn an_estimator_of_a_flag_that_does_not_fit_the_kernel_is_named() {
     write(&folder, wine(&folder).to_string());
     let path = folder.display().to_string();
     let command = ["serve", "--kernel", "clarify", "--estimator", "trend", "--endpoints", &path];
-    assert_snapshot!(refusal(&mut explaind(&command), &folder), @"");
+    assert_snapshot!(refusal(&mut explaind(&command), &folder), @"explaind: [folder]/endpoint.json: the endpoint cannot serve: PrimaryContainer.Environment.EXPLAIND_ESTIMATOR: the estimator trend is made for the kernel shapley, not for the kernel clarify");
 }
 
 #[test]
