@@ -154,7 +154,7 @@ fn design(n_players: usize, n_samples: Option<u64>, seed: i64, estimator: Sample
 
 /// Both estimators on the same coalitions, which are asked for once.
 fn own_cells(script: &mut Script, game: &Game, n_samples: u64) -> Vec<Cell> {
-    let mut cells = OWN.map(|own| Cell { estimator: Estimator::from(own).name().to_owned(), by_seed: Vec::new() });
+    let mut cells = OWN.map(|own| Cell { estimator: own.name().to_owned(), by_seed: Vec::new() });
     for seed in 0..SEEDS {
         let operators = OWN.map(|own| Operator::of(design(game.n_players(), Some(n_samples), seed, own)));
         let values = values(script, &operators[0]);

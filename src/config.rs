@@ -46,11 +46,23 @@ impl Kernel {
 /// How the attributions of sampled coalitions are estimated; listed games need no estimate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
 pub enum SampledEstimator {
-    /// Constrained weighted least squares.
+    /// `trend` where it is made for the kernel and solved soon: up to 128 players and 4,096 samples; else `kernel-shap`.
     #[default]
+    Auto,
+    /// Constrained weighted least squares.
     KernelShap,
     /// Least squares with a smooth prior on what is not additive; kernel `shapley` only.
     Trend,
+}
+
+impl SampledEstimator {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::KernelShap => "kernel-shap",
+            Self::Trend => "trend",
+        }
+    }
 }
 
 /// Settings by which endpoints are opened, whether they serve or are checked.
@@ -61,7 +73,7 @@ pub struct OpenConfig {
     pub kernel: Kernel,
 
     /// Estimator of games too large to be listed; an endpoint's Environment may name its own in EXPLAIND_ESTIMATOR
-    #[arg(long, env = "EXPLAIND_ESTIMATOR", value_enum, default_value = "kernel-shap")]
+    #[arg(long, env = "EXPLAIND_ESTIMATOR", value_enum, default_value = "auto")]
     pub estimator: SampledEstimator,
 
     /// A running container for an Image that is no URL; PATTERN may have stars; repeatable, the first that fits wins

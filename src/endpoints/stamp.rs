@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use crate::config::{Kernel, SampledEstimator};
 use crate::model::{Identity, sha256};
-use crate::shap::Estimator;
 
 /// Everything besides record and model that decides an answer.
 pub(super) struct Stamped<'a> {
@@ -29,7 +28,7 @@ impl Stamp {
             "config": stamped.config,
             "seed": stamped.seed,
             "kernel": stamped.kernel.name(),
-            "estimator": Estimator::from(stamped.estimator).name(),
+            "estimator": stamped.estimator.name(),
         });
         Self(sha256(parts.to_string().as_bytes()))
     }

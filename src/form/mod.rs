@@ -32,6 +32,7 @@ pub enum Feature {
 }
 
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a model has one, and shares it")]
 pub enum Body {
     Trees(TreeEnsemble),
     Layers(Layers),

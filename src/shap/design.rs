@@ -7,6 +7,11 @@ use crate::config::{Kernel, SampledEstimator};
 /// Samples beyond 2M when NumberOfSamples is not given (SageMaker documentation, "Synthetic dataset").
 const DEFAULT_EXTRA_SAMPLES: u64 = 2048;
 
+/// Games that get the estimator `trend` where none is named: an operator of as many players is solved in some 150 ms with the
+/// default samples, one of as many samples in half a second.
+const AUTO_TREND_PLAYERS_MAX: usize = 128;
+const AUTO_TREND_SAMPLES_MAX: u64 = 4096;
+
 /// How attributions are estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Estimator {
@@ -28,15 +33,6 @@ impl Estimator {
     }
 }
 
-impl From<SampledEstimator> for Estimator {
-    fn from(estimator: SampledEstimator) -> Self {
-        match estimator {
-            SampledEstimator::KernelShap => Self::KernelShap,
-            SampledEstimator::Trend => Self::Trend,
-        }
-    }
-}
-
 /// Which values are estimated, and how where not all coalitions are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Method {
@@ -46,7 +42,18 @@ pub struct Method {
 
 impl From<Kernel> for Method {
     fn from(kernel: Kernel) -> Self {
-        Self { kernel, ..Self::default() }
+        Self { kernel, estimator: SampledEstimator::KernelShap }
+    }
+}
+
+impl Method {
+    fn estimator(self, n_players: usize, n_samples: u64) -> Estimator {
+        let is_soon_solved = n_players <= AUTO_TREND_PLAYERS_MAX && n_samples <= AUTO_TREND_SAMPLES_MAX;
+        match self.estimator {
+            SampledEstimator::Auto if self.kernel == Kernel::Shapley && is_soon_solved => Estimator::Trend,
+            SampledEstimator::Auto | SampledEstimator::KernelShap => Estimator::KernelShap,
+            SampledEstimator::Trend => Estimator::Trend,
+        }
     }
 }
 
@@ -94,8 +101,9 @@ impl Design {
         limits: DesignLimits,
     ) -> Result<Self, DesignError> {
         let DesignLimits { players_max, operator_bytes_max } = limits;
-        let Method { kernel, estimator } = method.into();
-        if estimator == SampledEstimator::Trend && kernel != Kernel::Shapley {
+        let method = method.into();
+        let kernel = method.kernel;
+        if method.estimator == SampledEstimator::Trend && kernel != Kernel::Shapley {
             return Err(DesignError::TrendKernel(kernel));
         }
         if n_players > players_max {
@@ -105,14 +113,17 @@ impl Design {
         let wanted = number_of_samples.unwrap_or(2 * n_players as u64 + DEFAULT_EXTRA_SAMPLES);
         let n_samples = wanted.min(n_all);
         let enumerated = wanted >= n_all;
-        let design = Self {
+        let mut design = Self {
             n_players,
             n_pairs: usize::try_from(n_samples / 2).unwrap_or(usize::MAX),
             // A listing draws nothing, so every seed shares one operator.
             seed: if enumerated { 0 } else { seed },
             kernel,
-            estimator: if enumerated { Estimator::Enumerated } else { estimator.into() },
+            estimator: if enumerated { Estimator::Enumerated } else { method.estimator(n_players, n_samples) },
         };
+        if method.estimator == SampledEstimator::Auto && design.building_bytes() > operator_bytes_max {
+            design.estimator = if enumerated { Estimator::Enumerated } else { Estimator::KernelShap };
+        }
         if design.estimator == Estimator::Trend && n_samples > trend::SAMPLES_MAX {
             return Err(DesignError::TooManySamples { n_samples, limit: trend::SAMPLES_MAX });
         }
@@ -284,6 +295,20 @@ mod tests {
 
     fn limits(players_max: usize, operator_bytes_max: usize) -> DesignLimits {
         DesignLimits { players_max, operator_bytes_max }
+    }
+
+    #[test]
+    fn where_none_is_named_trend_estimates_what_it_solves_soon() {
+        let estimator = |n_players, number_of_samples, kernel| {
+            let method = Method { kernel, estimator: SampledEstimator::Auto };
+            Design::new(n_players, number_of_samples, 0, method, NO_LIMITS).expect("no limit is met").estimator
+        };
+        assert_eq!(estimator(30, None, Kernel::Shapley), Estimator::Trend);
+        assert_eq!(estimator(128, Some(4096), Kernel::Shapley), Estimator::Trend);
+        assert_eq!(estimator(128, Some(4098), Kernel::Shapley), Estimator::KernelShap);
+        assert_eq!(estimator(129, None, Kernel::Shapley), Estimator::KernelShap);
+        assert_eq!(estimator(30, None, Kernel::Clarify), Estimator::KernelShap);
+        assert_eq!(estimator(10, None, Kernel::Shapley), Estimator::Enumerated);
     }
 
     #[test]

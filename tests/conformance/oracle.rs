@@ -59,6 +59,7 @@ fn within_bound(setting: Setting, game: &Game, got: &[f64]) -> Check {
     let oracle = match setting.estimator {
         SampledEstimator::KernelShap => solve(&operator.coalitions, setting.kernel, game),
         SampledEstimator::Trend => krige(&operator.coalitions, game),
+        SampledEstimator::Auto => panic!("a setting names its estimator"),
     };
     let Matrix::Single(matrix) = &operator.matrix else {
         // Float64 throughout, but these regressions are badly conditioned, for the oracle too.

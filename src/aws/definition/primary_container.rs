@@ -16,8 +16,11 @@ const VARIABLE: Text = Text { chars: 0..=1024, pattern: pattern::ANY };
 const IMAGE: Text = Text { chars: 0..=255, pattern: pattern::NO_BLANKS };
 const MODEL_DATA_URL: Text = Text { chars: 1..=1024, pattern: pattern::ANY };
 const KERNELS: Choice<Kernel> = Choice(&[("shapley", Kernel::Shapley), ("clarify", Kernel::Clarify)]);
-const ESTIMATORS: Choice<SampledEstimator> =
-    Choice(&[("kernel-shap", SampledEstimator::KernelShap), ("trend", SampledEstimator::Trend)]);
+const ESTIMATORS: Choice<SampledEstimator> = Choice(&[
+    ("auto", SampledEstimator::Auto),
+    ("kernel-shap", SampledEstimator::KernelShap),
+    ("trend", SampledEstimator::Trend),
+]);
 
 /// Whether one container holds many models.
 const MODES: Choice<bool> = Choice(&[("SingleModel", false), ("MultiModel", true)]);
