@@ -66,8 +66,10 @@ fn folder<M: Clone + Send + Sync + 'static>(
 }
 
 fn load(source: &ModelSource, limits: &LoadLimits) -> Result<Scorer, SetupError> {
-    let read =
-        |name: String, bytes: &[u8]| Scorer::read(bytes).map_err(|reason| SetupError::Model { name, reason });
+    let read = |name: String, bytes: &[u8]| {
+        let scorer = Scorer::read(bytes, limits.model_bytes_max);
+        scorer.map_err(|reason| SetupError::Model { name, reason })
+    };
     match source {
         ModelSource::File(path) => {
             let bytes = read_file(path, limits.model_bytes_max).map_err(SetupError::ModelFile)?;

@@ -4,6 +4,7 @@
     xgboost-cpu==3.2.0  numpy==2.4.6  scipy==1.17.1   writes 3.2-*   (CPython 3.11)
 
 NAME.model.json    as save_model wrote it; nothing else where its margins are not finite
+NAME.model.ubj     the same
 NAME.rows.csv      cells exactly as a client sends them: gaps spelled both ways, ties with every split
 NAME.margins.csv   xgboost's own margins of these rows, shortest float32 spelling, one line per row
 NAME.scores.csv    its predictions in the same form; multi:softmax as the probabilities of multi:softprob
@@ -47,11 +48,16 @@ FIXTURES = {
     "pruned": (binary | {"tree_method": "exact", "gamma": 6, "max_depth": 4}, x_gaps, positive, 4, {}),
     # Sums of weights beyond float32: a good model whose sum_hessian is the token Infinity.
     "infinity": (regression | {"base_score": 0.5}, x, amount, 2, {"weight": np.full(N_TRAIN, 1e37)}),
-    # To be refused: leaves that are not finite, then kinds of models that are not read.
+    "poisson": (regression | {"objective": "count:poisson"}, x, np.abs(amount), 4, {}),
+    "raw": (binary | {"objective": "binary:logitraw", "base_score": 0.2}, x, positive, 4, {}),
+    "targets": (regression, x, np.column_stack([amount, -signal, x[:, 0]]), 3, {}),
+    # To be refused: leaves that are not finite.
     "diverged": (regression | {"eta": 1e9}, x, amount, 6, {}),
     "categorical": (binary | {"tree_method": "hist"}, x_coded, x_coded[:, 0] % 2 > 0, 2, CODED),
     "dart": (binary | {"booster": "dart", "rate_drop": 0.5, "seed": 1}, x, positive, 4, {}),
     "gblinear": ({"objective": "binary:logistic", "booster": "gblinear"}, x, positive, 4, {}),
+    "gblinear-softprob": (softprob | {"booster": "gblinear"}, x, third, 4, {}),
+    "dart-softprob": (softprob | {"booster": "dart", "rate_drop": 0.5, "seed": 1}, x_gaps, third, 3, {}),
 }
 if FAMILY != "1.7":
     FIXTURES["vector-leaf"] = (softprob | {"multi_strategy": "multi_output_tree"}, x, third, 3, {})
@@ -100,6 +106,7 @@ def write(name, parameters, features, labels, rounds, more):
     margins = model.predict(matrix, output_margin=True)
     if not np.isfinite(margins).all():
         return
+    model.save_model(path.with_suffix(".ubj"))
     if parameters["objective"] == "multi:softmax":
         model.set_param({"objective": "multi:softprob"})
     scores = model.predict(matrix)

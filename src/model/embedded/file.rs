@@ -1,5 +1,7 @@
 //! The bytes of a model file → a form, by the loader that knows them.
 
+use super::archive::{self, ArchiveError};
+use super::lightgbm::{self, LightgbmError};
 use super::xgboost::{self, XgboostError};
 use crate::form::Form;
 
@@ -7,9 +9,102 @@ use crate::form::Form;
 pub enum FileError {
     #[error(transparent)]
     Xgboost(#[from] XgboostError),
+    #[error(transparent)]
+    Lightgbm(#[from] LightgbmError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error("{name} in the archive: {reason}")]
+    Inside { name: String, reason: Box<FileError> },
+    #[error("this looks like {looks}; supported: {SUPPORTED}")]
+    Unknown { looks: String },
 }
 
-/// Reads a model file, whatever wrote it.
-pub fn read(bytes: &[u8]) -> Result<Form, FileError> {
-    Ok(xgboost::load(bytes)?)
+const SUPPORTED: &str = "XGBoost's JSON and UBJSON, LightGBM's text, and a model.tar.gz with one of them";
+
+/// What a file is by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Xgboost,
+    Lightgbm,
+    Gzip,
+}
+
+/// Reads a model file, whatever wrote it; what is packed may take `unpacked_bytes_max`.
+pub fn read(bytes: &[u8], unpacked_bytes_max: u64) -> Result<Form, FileError> {
+    match kind(bytes) {
+        Some(Kind::Gzip) => {
+            let file = archive::model_file(bytes, unpacked_bytes_max)?;
+            read_plain(&file.bytes)
+                .map_err(|reason| FileError::Inside { name: file.name, reason: Box::new(reason) })
+        }
+        _ => read_plain(bytes),
+    }
+}
+
+fn read_plain(bytes: &[u8]) -> Result<Form, FileError> {
+    match kind(bytes) {
+        Some(Kind::Xgboost) => Ok(xgboost::load(bytes)?),
+        Some(Kind::Lightgbm) => Ok(lightgbm::load(bytes)?),
+        Some(Kind::Gzip) => Err(FileError::Unknown { looks: "an archive inside an archive".to_owned() }),
+        None => Err(FileError::Unknown { looks: looks(bytes) }),
+    }
+}
+
+fn kind(bytes: &[u8]) -> Option<Kind> {
+    match bytes {
+        [0x1f, 0x8b, ..] => Some(Kind::Gzip),
+        _ if lightgbm::recognises(bytes) => Some(Kind::Lightgbm),
+        _ if bytes.trim_ascii_start().starts_with(b"{") => Some(Kind::Xgboost),
+        _ => None,
+    }
+}
+
+/// What a file without loader seems to be, and what to do about it.
+fn looks(bytes: &[u8]) -> String {
+    const XGBOOST: &str = "load it with the xgboost that wrote it and save it with save_model(\"model.ubj\")";
+    match bytes {
+        [] => "an empty file".to_owned(),
+        _ if xgboost::is_old_binary(bytes) => format!("XGBoost's old binary format; {XGBOOST}"),
+        // The protocols of pickles that have a mark.
+        [0x80, 2..=5, ..] => {
+            format!("a Python pickle, which is code and is not run; if it is XGBoost's, {XGBOOST}")
+        }
+        [b'P', b'K', 3, 4, ..] => "a ZIP archive".to_owned(),
+        [b'[', ..] => "a JSON array".to_owned(),
+        [first, ..] => format!("no model that is known: it starts with byte 0x{first:02x}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_without_a_loader_are_named_with_what_to_do() {
+        let raw_binary = [&[0, 0, 0, 0x3f][..], &[0; 132], &15u64.to_le_bytes(), b"binary:logistic"].concat();
+        let cases: [(&[u8], &str); 9] = [
+            (
+                b"",
+                "this looks like an empty file; supported: XGBoost's JSON and UBJSON, LightGBM's text, and a model",
+            ),
+            (
+                b"binf\0\0\0\x3f",
+                "this looks like XGBoost's old binary format; load it with the xgboost that wrote it",
+            ),
+            (b"bs64\tYmlu", "this looks like XGBoost's old binary format"),
+            (&raw_binary, "this looks like XGBoost's old binary format"),
+            (
+                b"\x80\x04\x95",
+                "this looks like a Python pickle, which is code and is not run; if it is XGBoost's, load",
+            ),
+            (b"PK\x03\x04", "this looks like a ZIP archive"),
+            (b"[1, 2]", "this looks like a JSON array"),
+            (b"\x08\x07", "this looks like no model that is known: it starts with byte 0x08; supported"),
+            (b"\x1f\x8b", "this is no archive that can be read"),
+        ];
+        for (bytes, start) in cases {
+            let text = read(bytes, 1 << 20).unwrap_err().to_string();
+            assert!(text.starts_with(start), "got: {text}\nwant: {start}");
+        }
+    }
 }

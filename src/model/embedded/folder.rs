@@ -151,7 +151,7 @@ impl<M: Clone + Send + Sync + 'static> Inner<M> {
         let path = path.ok_or_else(|| TargetError::Unknown(name.clone()))?;
         let file = read_file(&path, self.limits.model_bytes_max);
         let file = file.map_err(|error| unfit(error.into_reason().into()))?;
-        let scorer = Scorer::read(&file).map_err(|error| unfit(error.into()))?;
+        let scorer = Scorer::read(&file, self.limits.model_bytes_max).map_err(|error| unfit(error.into()))?;
         let model = (self.fit)(scorer).map_err(unfit)?;
         Ok(Loaded { model, file_bytes: file.len() })
     }

@@ -1,8 +1,11 @@
 //! Models evaluated inside the process: a file → a form, and the form behind the `Predictor` seam.
 
 mod answer;
+mod archive;
+mod checks;
 mod file;
 mod folder;
+mod lightgbm;
 mod predictor;
 mod scorer;
 mod scores;

@@ -24,9 +24,9 @@ pub struct Scorer {
 }
 
 impl Scorer {
-    /// Reads a model file.
-    pub fn read(file: &[u8]) -> Result<Self, FileError> {
-        Ok(Self { form: Arc::new(file::read(file)?), sha256: sha256(file) })
+    /// Reads a model file; one that is packed may unpack to `bytes_max`.
+    pub fn read(file: &[u8], bytes_max: u64) -> Result<Self, FileError> {
+        Ok(Self { form: Arc::new(file::read(file, bytes_max)?), sha256: sha256(file) })
     }
 
     pub fn identity(&self) -> Identity {

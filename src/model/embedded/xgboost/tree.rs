@@ -1,112 +1,167 @@
 //! One tree of the file → its nodes in the order of the form, each checked.
 //! Knows nothing of the trees beside it.
 
+use std::collections::HashMap;
 use std::mem;
 
-use super::json::{Flag, Float, Tree};
-use super::{Place, XgboostError, quote};
-use crate::form::{Node, View};
+use super::categories::{self, Budget};
+use super::parts::{Flag, Float, Tree};
+use crate::form::{CategorySet, Node, View};
+use crate::model::embedded::checks::{Place, Wrong, quote};
 
-/// The nodes of tree `t` that its root leads to, level by level: children are neighbours.
-pub(super) fn nodes(t: usize, tree: &Tree, n_features: usize) -> Result<Vec<Node>, XgboostError> {
-    check_leaf_size(t, tree)?;
-    check_lengths(t, tree)?;
-    if let Some(&n) = tree.categories_nodes.first() {
-        return Err(XgboostError::Categorical { place: Place::Node(t, n as usize) });
-    }
-    Reader::new(t, tree, n_features).nodes()
+/// Tree `t`, and what it is read for.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub t: usize,
+    pub tree: &'a Tree,
+    pub n_features: usize,
+    /// Numbers in a leaf.
+    pub leaf_width: usize,
+    /// Of all leaves.
+    pub factor: f32,
 }
 
-fn check_leaf_size(t: usize, tree: &Tree) -> Result<(), XgboostError> {
-    let size = &tree.tree_param.size_leaf_vector;
-    match size.as_str() {
-        "0" | "1" => Ok(()),
-        _ => Err(Place::Tree(t).wrong("size_leaf_vector", quote(size), "0 or 1: one number in each leaf")),
+impl Reading<'_> {
+    /// The nodes that the root leads to, level by level: children are neighbours.
+    pub(super) fn nodes(self, budget: &mut Budget) -> Result<Vec<Node>, Wrong> {
+        self.check_leaf_size()?;
+        self.check_lengths()?;
+        let sets = categories::sets(self.t, self.tree, budget)?;
+        Walk::new(self, sets).nodes()
     }
-}
 
-fn check_lengths(t: usize, tree: &Tree) -> Result<(), XgboostError> {
-    let (place, num_nodes) = (Place::Tree(t), &tree.tree_param.num_nodes);
-    let n_nodes = tree.left_children.len();
-    if n_nodes == 0 {
-        return Err(place.wrong("left_children", "empty", "at least one node"));
+    fn check_leaf_size(self) -> Result<(), Wrong> {
+        let size = &self.tree.tree_param.size_leaf_vector;
+        if size.parse().ok().map(|size: usize| size.max(1)) != Some(self.leaf_width) {
+            let expected = format!("{}, as in tree 0", self.leaf_width);
+            return Err(Place::Tree(self.t).wrong("size_leaf_vector", quote(size), expected));
+        }
+        let n_leaves = self.tree.left_children.iter().filter(|&&child| child == -1).count();
+        let (n_numbers, expected) = (self.tree.leaf_weights.len(), n_leaves * self.leaf_width);
+        if self.leaf_width > 1 && n_numbers > 0 && n_numbers != expected {
+            return Err(Place::Tree(self.t).wrong("leaf_weights", format!("{n_numbers} numbers long"), expected));
+        }
+        Ok(())
     }
-    let expected = format!("{n_nodes}, the length of left_children");
-    if num_nodes.parse() != Ok(n_nodes) {
-        return Err(place.wrong("num_nodes", quote(num_nodes), expected));
-    }
-    let lengths = [
-        ("right_children", tree.right_children.len()),
-        ("split_indices", tree.split_indices.len()),
-        ("split_conditions", tree.split_conditions.len()),
-        ("default_left", tree.default_left.len()),
-        ("split_type", if tree.split_type.is_empty() { n_nodes } else { tree.split_type.len() }),
-    ];
-    match lengths.into_iter().find(|&(_, len)| len != n_nodes) {
-        Some((field, len)) => Err(place.wrong(field, format!("{len} nodes long"), expected)),
-        None => Ok(()),
+
+    fn check_lengths(self) -> Result<(), Wrong> {
+        let (tree, place, num_nodes) = (self.tree, Place::Tree(self.t), &self.tree.tree_param.num_nodes);
+        let n_nodes = tree.left_children.len();
+        if n_nodes == 0 {
+            return Err(place.wrong("left_children", "empty", "at least one node"));
+        }
+        let expected = format!("{n_nodes}, the length of left_children");
+        if num_nodes.parse() != Ok(n_nodes) {
+            return Err(place.wrong("num_nodes", quote(num_nodes), expected));
+        }
+        let lengths = [
+            ("right_children", tree.right_children.len()),
+            ("split_indices", tree.split_indices.len()),
+            ("split_conditions", tree.split_conditions.len()),
+            ("default_left", tree.default_left.len()),
+            ("split_type", if tree.split_type.is_empty() { n_nodes } else { tree.split_type.len() }),
+        ];
+        match lengths.into_iter().find(|&(_, len)| len != n_nodes) {
+            Some((field, len)) => Err(place.wrong(field, format!("{len} nodes long"), expected)),
+            None => Ok(()),
+        }
     }
 }
 
 /// A walk through a tree whose arrays all have the same length, from its root.
-struct Reader<'a> {
-    t: usize,
-    tree: &'a Tree,
-    n_features: usize,
+struct Walk<'a> {
+    reading: Reading<'a>,
+    /// By node, each taken by its split.
+    sets: HashMap<usize, CategorySet>,
     /// The nodes met so far, by their index in the file, in the order they will have.
     order: Vec<usize>,
     /// `[num_nodes]`, whether a node was met.
     seen: Vec<bool>,
 }
 
-impl<'a> Reader<'a> {
-    fn new(t: usize, tree: &'a Tree, n_features: usize) -> Self {
-        let mut seen = vec![false; tree.left_children.len()];
+impl<'a> Walk<'a> {
+    fn new(reading: Reading<'a>, sets: HashMap<usize, CategorySet>) -> Self {
+        let mut seen = vec![false; reading.tree.left_children.len()];
         seen[0] = true;
-        Self { t, tree, n_features, order: vec![0], seen }
+        Self { reading, sets, order: vec![0], seen }
     }
 
-    fn nodes(mut self) -> Result<Vec<Node>, XgboostError> {
+    fn nodes(mut self) -> Result<Vec<Node>, Wrong> {
         let mut nodes = Vec::new();
         while let Some(&n) = self.order.get(nodes.len()) {
-            nodes.push(if self.tree.left_children[n] == -1 { self.leaf(n)? } else { self.split(n)? });
+            nodes.push(if self.reading.tree.left_children[n] == -1 { self.leaf(n)? } else { self.split(n)? });
         }
         Ok(nodes)
     }
 
-    fn leaf(&self, n: usize) -> Result<Node, XgboostError> {
-        let (right, Float(value)) = (self.tree.right_children[n], self.tree.split_conditions[n]);
+    fn leaf(&self, n: usize) -> Result<Node, Wrong> {
+        let (field, numbers) = self.leaf_numbers(n)?;
+        let numbers: Vec<f32> = numbers.iter().map(|&Float(number)| number * self.reading.factor).collect();
+        match numbers.iter().find(|number| !number.is_finite()) {
+            Some(number) => Err(self.place(n).wrong(field, number, "a finite leaf value")),
+            None => Ok(Node::Leaf(numbers)),
+        }
+    }
+
+    fn leaf_numbers(&self, n: usize) -> Result<(&'static str, &'a [Float]), Wrong> {
+        let (tree, width) = (self.reading.tree, self.reading.leaf_width);
+        let right = tree.right_children[n];
+        if width > 1 && !tree.leaf_weights.is_empty() {
+            let leaf = usize::try_from(right).unwrap_or(usize::MAX);
+            return self.numbers_at(n, "leaf_weights", &tree.leaf_weights, leaf);
+        }
         if right != -1 {
             return Err(self.place(n).wrong("right_children", right, "-1, as left_children is"));
         }
-        if !value.is_finite() {
-            return Err(self.place(n).wrong("split_conditions", value, "a finite leaf value"));
+        if width > 1 {
+            return self.numbers_at(n, "base_weights", &tree.base_weights, n);
         }
-        Ok(Node::Leaf(vec![value]))
+        Ok(("split_conditions", &tree.split_conditions[n..=n]))
     }
 
-    fn split(&mut self, n: usize) -> Result<Node, XgboostError> {
-        let (tree, place) = (self.tree, self.place(n));
-        if tree.split_type.get(n).is_some_and(|&kind| kind != 0) {
-            return Err(XgboostError::Categorical { place });
-        }
-        let (feature, Float(threshold)) = (tree.split_indices[n], tree.split_conditions[n]);
-        if feature as usize >= self.n_features {
-            let expected = format!("a feature below {}", self.n_features);
-            return Err(place.wrong("split_indices", feature, expected));
-        }
-        if threshold.is_nan() {
-            return Err(place.wrong("split_conditions", threshold, "a threshold"));
+    fn numbers_at(
+        &self,
+        n: usize,
+        field: &'static str,
+        numbers: &'a [Float],
+        leaf: usize,
+    ) -> Result<(&'static str, &'a [Float]), Wrong> {
+        let width = self.reading.leaf_width;
+        let found = numbers.chunks_exact(width).nth(leaf).map(|numbers| (field, numbers));
+        let actual = || format!("{} numbers long", numbers.len());
+        found.ok_or_else(|| self.place(n).wrong(field, actual(), format!("{width} numbers for this leaf")))
+    }
+
+    fn split(&mut self, n: usize) -> Result<Node, Wrong> {
+        let (tree, place) = (self.reading.tree, self.place(n));
+        let (input, Float(threshold)) = (tree.split_indices[n], tree.split_conditions[n]);
+        if input as usize >= self.reading.n_features {
+            let expected = format!("a feature below {}", self.reading.n_features);
+            return Err(place.wrong("split_indices", input, expected));
         }
         let Flag(default_left) = tree.default_left[n];
         let left = self.child(n, "left_children", tree.left_children[n])?;
         self.child(n, "right_children", tree.right_children[n])?;
-        let view = View::Number { input: feature, missing_right: !default_left, zero_is_missing: false };
-        Ok(Node::Split { view, threshold, left })
+        let missing_right = !default_left;
+        match tree.split_type.get(n).unwrap_or(&0) {
+            0 if threshold.is_nan() => Err(place.wrong("split_conditions", threshold, "a threshold")),
+            0 => {
+                let view = View::Number { input, missing_right, zero_is_missing: false };
+                Ok(Node::Split { view, threshold, left })
+            }
+            1 => {
+                let set = self.sets.remove(&n);
+                let expected = "a list that has every node whose split_type is 1";
+                let set = set.ok_or_else(|| place.wrong("categories_nodes", "without this node", expected))?;
+                let view = View::Category { input, set, inside_right: true, missing_right };
+                Ok(Node::Split { view, threshold: 0.0, left })
+            }
+            kind => Err(place.wrong("split_type", kind, "0 or 1")),
+        }
     }
 
     /// Queues a child and tells its index in the new order.
-    fn child(&mut self, n: usize, field: &'static str, child: i32) -> Result<u32, XgboostError> {
+    fn child(&mut self, n: usize, field: &'static str, child: i32) -> Result<u32, Wrong> {
         let index = usize::try_from(child).ok().filter(|&index| index < self.seen.len());
         let Some(index) = index else {
             let expected = format!("a node from 0 to {}", self.seen.len() - 1);
@@ -122,7 +177,7 @@ impl<'a> Reader<'a> {
     }
 
     fn place(&self, n: usize) -> Place {
-        Place::Node(self.t, n)
+        Place::Node(self.reading.t, n)
     }
 }
 
@@ -161,9 +216,11 @@ mod tests {
     fn a_damaged_tree_is_refused_by_the_place_of_the_damage() {
         check_refusals(
             r#"
-            vector":"1" => vector":"3" => tree 1: size_leaf_vector is "3"; expected 0 or 1
-            "split_type":[0 => "split_type":[1 => tree 0, node 0: a categorical split
-            "categories_nodes":[ => "categories_nodes":[4 => tree 0, node 4: a categorical split
+            vector":"0" => vector":"3" => tree 0: size_leaf_vector is "3"; expected 0, 1 or 1, the outputs
+            vector":"1" => vector":"3" => tree 1: size_leaf_vector is "3"; expected 1, as in tree 0
+            "split_type":[0 => "split_type":[1 => tree 0, node 0: categories_nodes is without this node; expected a list
+            "split_type":[0 => "split_type":[2 => tree 0, node 0: split_type is 2; expected 0 or 1
+            "categories_nodes":[ => "categories_nodes":[4 => tree 0: categories_segments is 0 nodes long; expected 1
 
             [4,-1 => [0,-1 => tree 0, node 0: left_children is 0; expected a node without a parent: this is a cycle
             -1,3] => -1,0] => tree 0, node 4: left_children is 0; expected a node without a parent: this is a cycle
@@ -209,5 +266,36 @@ mod tests {
         let ensemble = load(text.as_bytes()).unwrap();
         assert_eq!(trees(&ensemble).depths, [2, 50_000]);
         assert_eq!(margins(&ensemble, &[1.0, 1.0]), [8.0]);
+    }
+
+    /// As 2.x and 3.0 write it, and as 3.2 does.
+    const VECTORS: [&str; 2] = [r#""base_weights":[0,0,1,2,3,4]"#, r#""leaf_weights":[1,2,3,4]"#];
+
+    fn vector_leaf(weights: &str) -> String {
+        let right = if weights.contains("leaf_weights") { "[2,0,1]" } else { "[2,-1,-1]" };
+        format!(
+            r#"{{"learner":{{"gradient_booster":{{"model":{{"gbtree_model_param":{{"num_trees":"1"}},"tree_info":[0],
+            "trees":[{{"tree_param":{{"num_nodes":"3","size_leaf_vector":"2"}},"left_children":[1,-1,-1],
+            "right_children":{right},"split_indices":[0,0,0],"split_conditions":[1,NaN,NaN],
+            "default_left":[0,0,0],{weights}}}]}},"name":"gbtree"}},"learner_model_param":{{"base_score":"1",
+            "num_class":"0","num_feature":"1","num_target":"2"}},"objective":{{"name":"reg:squarederror"}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn leaves_with_several_numbers_are_read_as_each_version_writes_them() {
+        for weights in VECTORS {
+            let form = load(vector_leaf(weights).as_bytes()).unwrap();
+            assert_eq!(trees(&form).leaf_width, 2);
+            assert_eq!(margins(&form, &[0.0, 1.0]), [2.0, 3.0, 4.0, 5.0], "{weights}");
+        }
+        let refusal = |weights: &str| load(vector_leaf(weights).as_bytes()).unwrap_err().to_string();
+        let short = "tree 0, node 1: base_weights is 3 numbers long; expected 2 numbers for this leaf";
+        assert_eq!(refusal(r#""base_weights":[0,0,1]"#), short);
+        let uneven = "tree 0: leaf_weights is 5 numbers long; expected 4";
+        assert_eq!(refusal(r#""leaf_weights":[1,2,3,4,5]"#), uneven);
+        let far = vector_leaf(VECTORS[1]).replace("[2,0,1]", "[2,0,2]");
+        let text = load(far.as_bytes()).unwrap_err().to_string();
+        assert_eq!(text, "tree 0, node 2: leaf_weights is 4 numbers long; expected 2 numbers for this leaf");
     }
 }
