@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use explaind::aws::fault::Faults;
 use explaind::aws::{definition, headers};
 use explaind::config::Kernel;
+use explaind::form::Body;
 use explaind::model::container::{Dialect, input_of};
+use explaind::model::embedded::read_form;
 use explaind::model::{Message, ModelError, Reply};
 use explaind::records::{
     AnswerError, AnswerLayout, Expression, Filter, FilterError, Format, Json, JsonError, Spelled, Table,
@@ -21,7 +23,7 @@ pub struct Target {
     pub takes: fn(&[u8]) -> bool,
 }
 
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 12] = [
     Target { name: "csv", takes: csv },
     Target { name: "json_lines", takes: json_lines },
     Target { name: "template", takes: template },
@@ -31,6 +33,9 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "definition", takes: endpoint_definition },
     Target { name: "protocol", takes: protocol },
     Target { name: "target_model", takes: target_model },
+    Target { name: "ubjson", takes: model_file },
+    Target { name: "lightgbm", takes: model_file },
+    Target { name: "archive", takes: model_file },
 ];
 
 const RECORDS_MAX: usize = 64;
@@ -484,6 +489,24 @@ fn target_model(data: &[u8]) -> bool {
             false
         }
     }
+}
+
+/// A form answers every row, trees with finite margins. What is packed may unpack to 1 MiB.
+fn model_file(data: &[u8]) -> bool {
+    let form = match read_form(data, 1 << 20) {
+        Ok(form) => form,
+        Err(error) => {
+            check_text(&error.to_string(), ERROR_BYTES_MAX);
+            return false;
+        }
+    };
+    for x in [f32::NAN, 0.0, f32::MAX] {
+        let mut margins = vec![f32::NAN; form.n_outputs()];
+        form.margins(&vec![x; form.n_features()], &mut margins);
+        let is_linear = matches!(form.body, Body::Layers(_));
+        assert!(is_linear || margins.iter().all(|margin| margin.is_finite()), "{margins:?}");
+    }
+    true
 }
 
 fn check_text(told: &str, bytes_max: usize) {

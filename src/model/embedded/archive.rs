@@ -126,3 +126,146 @@ impl<R: Read> Read for Limited<R> {
         Ok(n)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::{Duration, Instant};
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+    use tar::{Builder, EntryType, Header};
+
+    use super::*;
+
+    const LIMIT: u64 = 1 << 20;
+
+    fn packed(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn header(kind: EntryType, size: usize) -> Header {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(size as u64);
+        header.set_mode(0o644);
+        header
+    }
+
+    /// Regular files by name and content.
+    fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut builder = Builder::new(Vec::new());
+        for (name, content) in files {
+            let mut header = header(EntryType::Regular, content.len());
+            builder.append_data(&mut header, name, *content).unwrap();
+        }
+        packed(&builder.into_inner().unwrap())
+    }
+
+    fn found(gzip: &[u8]) -> Result<(String, Vec<u8>), String> {
+        let file = model_file(gzip, LIMIT).map_err(|error| error.to_string())?;
+        Ok((file.name, file.bytes))
+    }
+
+    #[test]
+    fn the_one_model_file_is_found_among_others() {
+        let long = format!("{}model.ubj", "folder/".repeat(30));
+        for name in ["xgboost-model", "./xgboost-model", "a/b/model.json", "model.txt", "model.onnx", &long] {
+            let others: [(&str, &[u8]); 5] = [
+                ("code/inference.json", b"{}"),
+                ("._model.json", b"x"),
+                ("README.md", b"y"),
+                (name, b"model"),
+                ("model/code/requirements.txt", b"numpy"),
+            ];
+            let (found, bytes) = found(&archive(&others)).unwrap();
+            assert!(name.trim_start_matches("./").starts_with(found.trim_end_matches("...")), "{found}");
+            assert_eq!(bytes, b"model");
+        }
+    }
+
+    #[test]
+    fn several_model_files_or_none_are_named() {
+        let several = found(&archive(&[("a.json", b"1"), ("b", b"2"), ("xgboost-model", b"3")]));
+        let want = "the archive has several model files: a.json, xgboost-model; expected one";
+        assert_eq!(several, Err(want.to_owned()));
+        let none = found(&archive(&[("model.pkl", b"1"), ("code/model.json", b"2"), ("new\nline", b"3")]));
+        let want = "the archive has no model file (xgboost-model, *.json, *.ubj, *.txt, *.onnx); its files: model.pkl, \
+            code/model.json, new\\nline";
+        assert_eq!(none, Err(want.to_owned()));
+        assert!(found(&archive(&[])).unwrap_err().ends_with("its files: none"));
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let mut builder = Builder::new(Vec::new());
+        for (kind, target) in [(EntryType::Symlink, "/etc/passwd"), (EntryType::Link, "other")] {
+            builder.append_link(&mut header(kind, 0), "model.json", target).unwrap();
+        }
+        let told = found(&packed(&builder.into_inner().unwrap())).unwrap_err();
+        assert!(told.starts_with("the archive has no model file"), "{told}");
+    }
+
+    #[test]
+    fn what_unpacks_to_more_than_the_limit_is_refused_early() {
+        let started = Instant::now();
+        let zeros = vec![0; 64 << 20];
+        for files in [[("model.json", &*zeros), ("b", b"")], [("padding", &*zeros), ("model.json", b"{}")]] {
+            let gzip = archive(&files);
+            assert!(gzip.len() < 1 << 20);
+            assert_eq!(found(&gzip), Err("the archive unpacks to more than 1048576 bytes".to_owned()));
+        }
+        let claim = header(EntryType::Regular, usize::MAX >> 2);
+        let told = found(&packed(claim.as_bytes())).unwrap_err();
+        assert!(told.starts_with("this is no archive that can be read"), "{told}");
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_thousand_entries_are_read_and_no_more() {
+        let names: Vec<String> = (0..ENTRIES_MAX).map(|n| n.to_string()).collect();
+        let mut files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
+        files[ENTRIES_MAX - 1].0 = "model.json";
+        assert!(found(&archive(&files)).is_ok());
+        files.push(("one-more", b""));
+        assert_eq!(found(&archive(&files)), Err("the archive has more than 1000 entries".to_owned()));
+    }
+
+    #[test]
+    fn what_is_damaged_or_cut_is_refused() {
+        let whole = archive(&[("model.json", &[7; 5_000])]);
+        let plain = packed(b"{}");
+        for bytes in [&whole[..whole.len() / 2], &whole[..20], &plain, &[0x1f, 0x8b]] {
+            let told = found(bytes).unwrap_err();
+            assert!(told.starts_with("this is no archive that can be read: "), "{told}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn bytes_changed_at_random_do_no_harm(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+            is_inside in any::<bool>(),
+        ) {
+            let mut builder = Builder::new(Vec::new());
+            for name in ["model.json", "code/inference.py", &"folder/".repeat(30)] {
+                builder.append_data(&mut header(EntryType::Regular, 3), name, &b"abc"[..]).unwrap();
+            }
+            let mut bytes = builder.into_inner().unwrap();
+            bytes = if is_inside { bytes } else { packed(&bytes) };
+            for (place, byte) in changes {
+                *place.get_mut(&mut bytes) = byte;
+            }
+            let started = Instant::now();
+            if let Ok(file) = model_file(&if is_inside { packed(&bytes) } else { bytes }, LIMIT) {
+                prop_assert!(file.bytes.len() as u64 <= LIMIT);
+            }
+            prop_assert!(started.elapsed() < Duration::from_secs(5));
+        }
+    }
+}

@@ -11,7 +11,7 @@ mod scorer;
 mod scores;
 pub mod xgboost;
 
-pub use file::FileError;
+pub use file::{FileError, read as read_form};
 pub use folder::{Folder, FolderLimits, Misfit};
 pub use predictor::Embedded;
 pub use scorer::{EmbeddedForward, Scorer};

@@ -129,12 +129,25 @@ fn where_nothing_is_missing_a_gap_is_zero() {
 #[test]
 fn thresholds_in_float64_keep_every_decision_of_float32() {
     let (tiny, inf) = (f32::from_bits(1), f32::INFINITY);
-    let thresholds = [0.1, 0.1_f32.into(), -0.1, 0.0, 1e-300, -1e-300, 1e300, -1e300, f32::MAX.into(), 16_777_217.0];
+    let thresholds =
+        [0.1, 0.1_f32.into(), -0.1, 0.0, 1e-300, -1e-300, 1e300, -1e300, f32::MAX.into(), 16_777_217.0];
     for threshold in thresholds {
         let text = changed("threshold=0.1 0", &format!("threshold={threshold:?} 0"));
         let form = load(text.as_bytes()).unwrap();
         let nearest = threshold as f32;
-        for x in [nearest, nearest.next_up(), nearest.next_down(), 0.0, -0.0, tiny, -tiny, inf, -inf, f32::MAX, f32::MIN] {
+        for x in [
+            nearest,
+            nearest.next_up(),
+            nearest.next_down(),
+            0.0,
+            -0.0,
+            tiny,
+            -tiny,
+            inf,
+            -inf,
+            f32::MAX,
+            f32::MIN,
+        ] {
             let is_right = margins(&form, &[x, 1.0, -1.0])[0] / 2.0 - 40.5 == 4.0;
             assert_eq!(is_right, f64::from(x) > threshold, "{x:?} at {threshold:?}");
         }
@@ -167,7 +180,8 @@ fn trees_take_turns_in_adding_to_the_outputs() {
         ("multiclass num_class:2", Transform::Softmax, 1.0),
         ("multiclassova num_class:2 sigmoid:3", Transform::Logistic, 3.0),
     ] {
-        let text = changed("binary sigmoid:2", objective).replace("num_tree_per_iteration=1", "num_tree_per_iteration=2");
+        let text =
+            changed("binary sigmoid:2", objective).replace("num_tree_per_iteration=1", "num_tree_per_iteration=2");
         let form = load(text.as_bytes()).unwrap();
         assert_eq!(form.transform, transform);
         assert_eq!(margins(&form, &[1.0, 0.0, -1.0]), [12.0 * factor, 32.5 * factor]);
@@ -191,29 +205,61 @@ fn what_cannot_be_served_is_refused_by_its_place() {
         ("version=v4\n", "", "version is missing; expected a line with it"),
         ("idx=2", "idx=65536", "max_feature_idx is \"65536\"; expected a number from 0 to 65535"),
         ("iteration=1", "iteration=3", "num_tree_per_iteration is 3; expected 1 for objective binary"),
-        ("binary sigmoid:2", "regression sqrt", "a parameter of the objective is \"sqrt\"; expected sigmoid, num_class"),
-        ("binary sigmoid:2", "cross_entropy_lambda", "objective \"cross_entropy_lambda\" is not supported; supported: b"),
-        ("binary sigmoid:2", "multiclass", "num_tree_per_iteration is 1; expected at least 2 for objective multiclass"),
+        (
+            "binary sigmoid:2",
+            "regression sqrt",
+            "a parameter of the objective is \"sqrt\"; expected sigmoid, num_class",
+        ),
+        (
+            "binary sigmoid:2",
+            "cross_entropy_lambda",
+            "objective \"cross_entropy_lambda\" is not supported; supported: b",
+        ),
+        (
+            "binary sigmoid:2",
+            "multiclass",
+            "num_tree_per_iteration is 1; expected at least 2 for objective multiclass",
+        ),
         ("sigmoid:2", "sigmoid:-1", "sigmoid is \"-1\"; expected a number above 0"),
         ("is_linear=0\nshrinkage", "is_linear=1\nshrinkage", "tree 0: linear trees are not supported; train with"),
         ("end of trees", "", "the file ends inside the trees; it was cut"),
         ("num_leaves=3", "num_leaves=4", "tree 0: leaf_value is 3; expected 4 numbers"),
         ("num_leaves=3", "num_leaves=0", "tree 0: num_leaves is \"0\"; expected a number from 1 to"),
-        ("split_feature=0 1", "split_feature=0 3", "tree 0, node 1: split_feature is 3; expected a feature below 3"),
+        (
+            "split_feature=0 1",
+            "split_feature=0 3",
+            "tree 0, node 1: split_feature is 3; expected a feature below 3",
+        ),
         ("threshold=0.1 0", "threshold=0.1", "tree 0: threshold is 1; expected 2 numbers"),
         ("threshold=0.1 0", "threshold=0.1x 0", "tree 0: threshold is \"0.1x\"; expected number"),
         ("threshold=0.1 0", "threshold=nan 0", "tree 0, node 0: threshold is NaN; expected a finite number"),
-        ("threshold=0.1 0", "threshold=0.1 1", "tree 0, node 1: threshold is 1; expected the number of a set of categ"),
+        (
+            "threshold=0.1 0",
+            "threshold=0.1 1",
+            "tree 0, node 1: threshold is 1; expected the number of a set of categ",
+        ),
         ("threshold=0.1 0", "threshold=0.1 0.5", "tree 0, node 1: threshold is 0.5; expected the number of a set"),
         ("type=10 1", "type=11 1", "tree 0, node 0: threshold is 0.1; expected the number of a set"),
         ("type=10 1", "type=12 1", "tree 0, node 0: decision_type is 12; expected a number from 0 to 11"),
-        ("child=1 -1", "child=0 -1", "tree 0, node 0: left_child is 0; expected a node without a parent: this is a c"),
-        ("child=1 -1", "child=2 -1", "tree 0, node 0: left_child is 2; expected the number of a split, or −1 − that"),
+        (
+            "child=1 -1",
+            "child=0 -1",
+            "tree 0, node 0: left_child is 0; expected a node without a parent: this is a c",
+        ),
+        (
+            "child=1 -1",
+            "child=2 -1",
+            "tree 0, node 0: left_child is 2; expected the number of a split, or −1 − that",
+        ),
         ("child=-3 -2", "child=-3 -1", "tree 0, node 1: right_child is -1; expected a node without a parent"),
         ("child=-3 -2", "child=-4 -2", "tree 0, node 0: right_child is -4; expected the number of a split"),
         ("leaf_value=1 2 4", "leaf_value=1 nan 4", "tree 0: leaf_value is NaN; expected numbers that are finite"),
         ("leaf_value=1 2 4", "leaf_value=1 1e39 4", "tree 0: leaf_value is 1e39; expected"),
-        ("leaf_value=1 2 4", "leaf_value=1 1e38 4", "the sum of the trees' largest leaves is 2.00e38; expected at mos"),
+        (
+            "leaf_value=1 2 4",
+            "leaf_value=1 1e38 4",
+            "the sum of the trees' largest leaves is 2.00e38; expected at mos",
+        ),
         ("cat_boundaries=0 2", "cat_boundaries=2 0", "tree 0: cat_threshold is 2; expected 0 whole numbers"),
         ("cat_boundaries=0 2", "cat_boundaries=3 2", "tree 0: cat_boundaries is not in order; expected each"),
         ("cat_threshold=2 2", "cat_threshold=2 -2", "tree 0: cat_threshold is \"-2\"; expected whole number"),

@@ -111,7 +111,7 @@ impl<'a> Walk<'a> {
         if number.is_finite() {
             return Ok(Node::Leaf(vec![number]));
         }
-        Err(Place::Tree(self.t).wrong("leaf_value", value, "numbers that are finite in float32"))
+        Err(Place::Tree(self.t).wrong("leaf_value", format!("{value:?}"), "numbers that are finite in float32"))
     }
 
     fn split(&mut self, n: usize) -> Result<Node, Wrong> {

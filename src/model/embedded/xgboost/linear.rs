@@ -19,7 +19,8 @@ pub(super) fn form(frame: Frame, model: &LinearModel) -> Result<Form, Wrong> {
     let (of_features, intercepts) = weights.split_at(n_features * n_outputs);
     let layer = Layer {
         weights: transposed(of_features, n_outputs),
-        bias: intercepts.iter().zip(&frame.base_margins).map(|(a, b)| a + b).collect(),
+        // Of several base scores XGBoost adds the first to every output of this booster.
+        bias: intercepts.iter().map(|intercept| intercept + frame.base_margins[0]).collect(),
         activation: Activation::Identity,
     };
     Ok(Form {
