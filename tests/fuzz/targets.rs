@@ -1,15 +1,17 @@
 //! What holds for any bytes at all: one function for each reader of text from outside. Each says whether it took the
 //! input, and panics where a law breaks. The same functions run over the corpus as a test and under libFuzzer.
 
-use std::path::{Component, Path};
+#[path = "header_values.rs"]
+mod header_values;
+#[path = "model_files.rs"]
+mod model_files;
+
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use explaind::aws::fault::Faults;
-use explaind::aws::{definition, headers};
+use explaind::aws::definition;
 use explaind::config::Kernel;
-use explaind::form::Body;
 use explaind::model::container::{Dialect, input_of};
-use explaind::model::embedded::read_form;
 use explaind::model::{Message, ModelError, Reply};
 use explaind::records::{
     AnswerError, AnswerLayout, Expression, Filter, FilterError, Format, Json, JsonError, Spelled, Table,
@@ -27,15 +29,15 @@ pub const TARGETS: [Target; 12] = [
     Target { name: "csv", takes: csv },
     Target { name: "json_lines", takes: json_lines },
     Target { name: "template", takes: template },
-    Target { name: "headers", takes: header_values },
+    Target { name: "headers", takes: header_values::read },
     Target { name: "answer", takes: answer },
     Target { name: "expression", takes: expression },
     Target { name: "definition", takes: endpoint_definition },
     Target { name: "protocol", takes: protocol },
-    Target { name: "target_model", takes: target_model },
-    Target { name: "ubjson", takes: model_file },
-    Target { name: "lightgbm", takes: model_file },
-    Target { name: "archive", takes: model_file },
+    Target { name: "target_model", takes: header_values::target_model },
+    Target { name: "ubjson", takes: model_files::read },
+    Target { name: "lightgbm", takes: model_files::read },
+    Target { name: "archive", takes: model_files::read },
 ];
 
 const RECORDS_MAX: usize = 64;
@@ -234,36 +236,6 @@ fn holds(json: &Value, part: &Value) -> bool {
         }
 }
 
-/// The first byte says which header; each line that follows is a value of it.
-fn header_values(data: &[u8]) -> bool {
-    let Some((&which, values)) = data.split_first() else { return false };
-    let limit = &headers::LIMITS[usize::from(which) % headers::LIMITS.len()];
-    let values: Vec<&[u8]> = values.split(|&byte| byte == b'\n').collect();
-    let mut faults = Faults::default();
-    limit.check(&values, &mut faults);
-    check_text(&faults.to_string(), ERROR_BYTES_MAX);
-    assert!(!faults.to_string().contains(char::is_control), "{faults}");
-    if !faults.is_empty() {
-        return false;
-    }
-    let text = std::str::from_utf8(values[0]).expect("a value without faults is UTF-8");
-    assert!(text.trim().chars().count() <= 1024);
-    check_mime(text);
-    match Filter::compile(text.trim()) {
-        Ok(filter) => assert!(filter.select(&[]).is_ok_and(|selected| selected.is_empty())),
-        Err(error) => check_text(&error.to_string(), 4 * ERROR_BYTES_MAX),
-    }
-    true
-}
-
-/// Case, blanks and parameters of a MIME type say nothing.
-fn check_mime(text: &str) {
-    let format = Format::from_mime(text);
-    for other in [text.to_ascii_uppercase(), format!("\t{text} "), format!("{text} ; a=b")] {
-        assert_eq!(Format::from_mime(&other), format, "{other:?}");
-    }
-}
-
 /// The first line lays the answer out: a byte for the format, one for the number of records, one for each index
 /// (`0` to `9`, anything else is none), then ProbabilityAttribute, a `|` and LabelAttribute, each perhaps empty.
 fn answer(data: &[u8]) -> bool {
@@ -460,51 +432,6 @@ fn endpoint_definition(data: &[u8]) -> bool {
     if let Some(explainer) = setup.explainer {
         assert_eq!(explainer.config, value["ExplainerConfig"]);
         assert!((1..=25).contains(&(explainer.max_payload_bytes >> 20)));
-    }
-    true
-}
-
-/// What is accepted stays below its root; plain names are accepted.
-fn target_model(data: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(data) else { return false };
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    match headers::target_model(text) {
-        Ok(name) => {
-            assert_eq!(name.as_str(), text);
-            let (root, path) = (Path::new("/models/root"), name.below(Path::new("/models/root")));
-            let parts = path.strip_prefix(root).expect("begins with the root").components();
-            let parts: Vec<Component> = parts.collect();
-            assert!(
-                !parts.is_empty() && parts.iter().all(|part| matches!(part, Component::Normal(_))),
-                "{text:?}"
-            );
-            assert_eq!(parts.len(), text.split('/').count());
-            assert!(!text.contains(|c: char| c.is_control() || c == '\\'), "{text:?}");
-            true
-        }
-        Err(faults) => {
-            check_text(&faults.to_string(), ERROR_BYTES_MAX);
-            assert!(!faults.to_string().contains(char::is_control), "{faults}");
-            assert!(!(1..=1024).contains(&data.len()) || !data.iter().copied().all(is_plain), "{text:?}");
-            false
-        }
-    }
-}
-
-/// A form answers every row, trees with finite margins. What is packed may unpack to 1 MiB.
-fn model_file(data: &[u8]) -> bool {
-    let form = match read_form(data, 1 << 20) {
-        Ok(form) => form,
-        Err(error) => {
-            check_text(&error.to_string(), ERROR_BYTES_MAX);
-            return false;
-        }
-    };
-    for x in [f32::NAN, 0.0, f32::MAX] {
-        let mut margins = vec![f32::NAN; form.n_outputs()];
-        form.margins(&vec![x; form.n_features()], &mut margins);
-        let is_linear = matches!(form.body, Body::Layers(_));
-        assert!(is_linear || margins.iter().all(|margin| margin.is_finite()), "{margins:?}");
     }
     true
 }

@@ -15,8 +15,8 @@ pub enum FileError {
     Archive(#[from] ArchiveError),
     #[error("{name} in the archive: {reason}")]
     Inside { name: String, reason: Box<FileError> },
-    #[error("this looks like {looks}; supported: {SUPPORTED}")]
-    Unknown { looks: String },
+    #[error("this is {what}; supported: {SUPPORTED}")]
+    Unknown { what: String },
 }
 
 const SUPPORTED: &str = "XGBoost's JSON and UBJSON, LightGBM's text, and a model.tar.gz with one of them";
@@ -45,8 +45,8 @@ fn read_plain(bytes: &[u8]) -> Result<Form, FileError> {
     match kind(bytes) {
         Some(Kind::Xgboost) => Ok(xgboost::load(bytes)?),
         Some(Kind::Lightgbm) => Ok(lightgbm::load(bytes)?),
-        Some(Kind::Gzip) => Err(FileError::Unknown { looks: "an archive inside an archive".to_owned() }),
-        None => Err(FileError::Unknown { looks: looks(bytes) }),
+        Some(Kind::Gzip) => Err(FileError::Unknown { what: "an archive inside an archive".to_owned() }),
+        None => Err(FileError::Unknown { what: what(bytes) }),
     }
 }
 
@@ -60,7 +60,7 @@ fn kind(bytes: &[u8]) -> Option<Kind> {
 }
 
 /// What a file without loader seems to be, and what to do about it.
-fn looks(bytes: &[u8]) -> String {
+fn what(bytes: &[u8]) -> String {
     const XGBOOST: &str = "load it with the xgboost that wrote it and save it with save_model(\"model.ubj\")";
     match bytes {
         [] => "an empty file".to_owned(),
@@ -71,7 +71,7 @@ fn looks(bytes: &[u8]) -> String {
         }
         [b'P', b'K', 3, 4, ..] => "a ZIP archive".to_owned(),
         [b'[', ..] => "a JSON array".to_owned(),
-        [first, ..] => format!("no model that is known: it starts with byte 0x{first:02x}"),
+        [first, ..] => format!("no model that is known, from its first byte 0x{first:02x} on"),
     }
 }
 
@@ -83,23 +83,14 @@ mod tests {
     fn files_without_a_loader_are_named_with_what_to_do() {
         let raw_binary = [&[0, 0, 0, 0x3f][..], &[0; 132], &15u64.to_le_bytes(), b"binary:logistic"].concat();
         let cases: [(&[u8], &str); 9] = [
-            (
-                b"",
-                "this looks like an empty file; supported: XGBoost's JSON and UBJSON, LightGBM's text, and a model",
-            ),
-            (
-                b"binf\0\0\0\x3f",
-                "this looks like XGBoost's old binary format; load it with the xgboost that wrote it",
-            ),
-            (b"bs64\tYmlu", "this looks like XGBoost's old binary format"),
-            (&raw_binary, "this looks like XGBoost's old binary format"),
-            (
-                b"\x80\x04\x95",
-                "this looks like a Python pickle, which is code and is not run; if it is XGBoost's, load",
-            ),
-            (b"PK\x03\x04", "this looks like a ZIP archive"),
-            (b"[1, 2]", "this looks like a JSON array"),
-            (b"\x08\x07", "this looks like no model that is known: it starts with byte 0x08; supported"),
+            (b"", "this is an empty file; supported: XGBoost's JSON and UBJSON, LightGBM's text, and a model"),
+            (b"binf\0\0\0\x3f", "this is XGBoost's old binary format; load it with the xgboost that wrote it"),
+            (b"bs64\tYmlu", "this is XGBoost's old binary format"),
+            (&raw_binary, "this is XGBoost's old binary format"),
+            (b"\x80\x04\x95", "this is a Python pickle, which is code and is not run; if it is XGBoost's, load"),
+            (b"PK\x03\x04", "this is a ZIP archive"),
+            (b"[1, 2]", "this is a JSON array"),
+            (b"\x08\x07", "this is no model that is known, from its first byte 0x08 on; supported"),
             (b"\x1f\x8b", "this is no archive that can be read"),
         ];
         for (bytes, start) in cases {

@@ -58,8 +58,8 @@ def test_the_model_inside_answers_as_it_does_alone(serve, write_definition, tmp_
 def test_what_is_inside_and_cannot_be_read_is_named_with_what_to_do(write_definition, tmp_path, booster):
     json = bytes(booster.save_raw("json"))
     for files, told in [
-        ({"xgboost-model": pickle.dumps(booster)}, "xgboost-model in the archive: this looks like a Python pickle"),
-        ({"xgboost-model": b"binf\0"}, "xgboost-model in the archive: this looks like XGBoost's old binary format"),
+        ({"xgboost-model": pickle.dumps(booster)}, "xgboost-model in the archive: this is a Python pickle"),
+        ({"xgboost-model": b"binf\0"}, "xgboost-model in the archive: this is XGBoost's old binary format"),
         ({"a.json": json, "xgboost-model": json}, "several model files: a.json, xgboost-model; expected one"),
         ({"code/model.json": json}, "no model file (xgboost-model, *.json, *.ubj, *.txt, *.onnx)"),
         ({"model.json": json[: len(json) // 2]}, "model.json in the archive: damaged JSON"),
