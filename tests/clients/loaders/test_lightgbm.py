@@ -63,9 +63,11 @@ def splits(booster):
     frame = booster.trees_to_dataframe()
     frame = frame[frame.decision_type == "<="]
     features = [booster.feature_name().index(name) for name in frame.split_feature]
-    nearest = frame.threshold.astype(np.float32).to_numpy()
+    with np.errstate(over="ignore"):
+        nearest = frame.threshold.to_numpy().astype(np.float32)
     sides = [nearest, np.nextafter(nearest, np.float32(np.inf)), np.nextafter(nearest, -np.float32(np.inf))]
-    return [(feature, side[i]) for i, feature in enumerate(features) for side in sides]
+    found = [(feature, side[i]) for i, feature in enumerate(features) for side in sides]
+    return [(feature, number) for feature, number in found if np.isfinite(number)]
 
 
 def hard_rows(name, booster):
@@ -96,7 +98,9 @@ def server(serve, write_definition, boosters, tmp_path_factory):
 @pytest.mark.parametrize("name", MODELS)
 def test_predictions_equal_those_of_lightgbm(server, boosters, name):
     rows = hard_rows(name, boosters[name])
-    check_predictions(server, name, rows, boosters[name].predict(rows.astype(float)))
+    # An exponential makes the rounding of a margin to float32 larger.
+    bound = 5e-6 if name in ("poisson", "gamma", "tweedie") else 1e-6
+    check_predictions(server, name, rows, boosters[name].predict(rows.astype(float)), bound)
 
 
 @pytest.mark.parametrize("name", ["categories", "one-vs-all", "poisson", "forest"])
@@ -113,7 +117,7 @@ def test_attributions_equal_those_of_shap(serve, write_definition, tmp_path, nam
 @pytest.mark.parametrize(
     "parameters, told",
     [
-        ({"objective": "regression", "linear_tree": True}, "tree 1: linear trees are not supported"),
+        ({"objective": "regression", "linear_tree": True}, "tree 0: linear trees are not supported"),
         ({"objective": "regression", "reg_sqrt": True}, 'a parameter of the objective is "sqrt"'),
         ({"objective": "cross_entropy_lambda"}, 'objective "cross_entropy_lambda" is not supported'),
     ],

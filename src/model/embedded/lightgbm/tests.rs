@@ -129,8 +129,20 @@ fn where_nothing_is_missing_a_gap_is_zero() {
 #[test]
 fn thresholds_in_float64_keep_every_decision_of_float32() {
     let (tiny, inf) = (f32::from_bits(1), f32::INFINITY);
-    let thresholds =
-        [0.1, 0.1_f32.into(), -0.1, 0.0, 1e-300, -1e-300, 1e300, -1e300, f32::MAX.into(), 16_777_217.0];
+    let thresholds = [
+        0.1,
+        0.1_f32.into(),
+        -0.1,
+        0.0,
+        1e-300,
+        -1e-300,
+        1e300,
+        -1e300,
+        f32::MAX.into(),
+        16_777_217.0,
+        1e-35_f32.into(),
+        -f64::from(1e-35_f32),
+    ];
     for threshold in thresholds {
         let text = changed("threshold=0.1 0", &format!("threshold={threshold:?} 0"));
         let form = load(text.as_bytes()).unwrap();
@@ -149,9 +161,19 @@ fn thresholds_in_float64_keep_every_decision_of_float32() {
             f32::MIN,
         ] {
             let is_right = margins(&form, &[x, 1.0, -1.0])[0] / 2.0 - 40.5 == 4.0;
-            assert_eq!(is_right, f64::from(x) > threshold, "{x:?} at {threshold:?}");
+            let seen = if x.abs() <= 1e-35 { 0.0 } else { f64::from(x) };
+            assert_eq!(is_right, seen > threshold, "{x:?} at {threshold:?}");
         }
     }
+}
+
+#[test]
+fn an_infinite_threshold_parts_numbers_from_gaps() {
+    // NaN is missing and goes right.
+    let text = changed("threshold=0.1 0", "threshold=inf 0").replace("type=10 1", "type=8 1");
+    let form = load(text.as_bytes()).unwrap();
+    let got = margins(&form, &[f32::MAX, 1.0, -1.0, f32::MIN, 1.0, -1.0, f32::NAN, 1.0, -1.0]);
+    assert_eq!(got.iter().map(|margin| margin / 2.0 - 40.5).collect::<Vec<f32>>(), [1.0, 1.0, 4.0]);
 }
 
 #[test]
@@ -232,7 +254,7 @@ fn what_cannot_be_served_is_refused_by_its_place() {
         ),
         ("threshold=0.1 0", "threshold=0.1", "tree 0: threshold is 1; expected 2 numbers"),
         ("threshold=0.1 0", "threshold=0.1x 0", "tree 0: threshold is \"0.1x\"; expected number"),
-        ("threshold=0.1 0", "threshold=nan 0", "tree 0, node 0: threshold is NaN; expected a finite number"),
+        ("threshold=0.1 0", "threshold=nan 0", "tree 0, node 0: threshold is NaN; expected a number"),
         (
             "threshold=0.1 0",
             "threshold=0.1 1",

@@ -8,6 +8,9 @@ use super::{Header, LightgbmError};
 use crate::form::{CategorySet, Fractions, Node, View};
 use crate::model::embedded::checks::{Place, Wrong};
 
+/// LightGBM drops numbers up to here from a row (`kZeroThreshold` in `include/LightGBM/meta.h`).
+const ZERO_MAX: f32 = 1e-35;
+
 /// Bits of a `decision_type`; those of missing values follow.
 const CATEGORICAL: u8 = 1;
 const DEFAULT_LEFT: u8 = 2;
@@ -165,8 +168,8 @@ fn leaf_of(n: i64) -> usize {
 }
 
 fn number_view(place: Place, input: u32, decision: u8, threshold: f64) -> Result<View, Wrong> {
-    if !threshold.is_finite() {
-        return Err(place.wrong("threshold", threshold, "a finite number"));
+    if threshold.is_nan() {
+        return Err(place.wrong("threshold", threshold, "a number"));
     }
     let default_right = decision & DEFAULT_LEFT == 0;
     let (missing_right, zero_is_missing) = match decision >> 2 {
@@ -179,8 +182,10 @@ fn number_view(place: Place, input: u32, decision: u8, threshold: f64) -> Result
     Ok(View::Number { input, missing_right, zero_is_missing })
 }
 
-/// The smallest float32 above the threshold: `x <= threshold` in float64 goes left, what is not below this goes right.
+/// What is not below this goes right, as `x > threshold` does in float64 where numbers next to zero count as zero.
+/// Above infinity there is nothing, so that only infinite cells, which are refused, could go the wrong way there.
 fn first_right(threshold: f64) -> f32 {
     let nearest = threshold as f32;
-    if f64::from(nearest) > threshold { nearest } else { nearest.next_up() }
+    let first = if f64::from(nearest) > threshold { nearest } else { nearest.next_up() };
+    if threshold < 0.0 { first.min(-ZERO_MAX) } else { first.max(ZERO_MAX.next_up()) }
 }
