@@ -1,6 +1,9 @@
 //! What holds for any bytes at all: one function for each reader of text from outside. Each says whether it took the
 //! input, and panics where a law breaks. The same functions run over the corpus as a test and under libFuzzer.
 
+#[path = "onnx.rs"]
+mod onnx;
+
 use std::path::{Component, Path};
 use std::time::{Duration, Instant};
 
@@ -10,7 +13,7 @@ use explaind::config::Kernel;
 use explaind::model::container::{Dialect, input_of};
 use explaind::model::{Message, ModelError, Reply};
 use explaind::records::{
-    AnswerError, AnswerLayout, Expression, Filter, FilterError, Format, Json, JsonError, Spelled, Table,
+    AnswerError, AnswerLayout, Encoding, Expression, Filter, FilterError, Format, Json, JsonError, Spelled, Table,
     TableError, Template, answer_records, parse_json,
 };
 use serde_json::Value;
@@ -21,7 +24,7 @@ pub struct Target {
     pub takes: fn(&[u8]) -> bool,
 }
 
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "csv", takes: csv },
     Target { name: "json_lines", takes: json_lines },
     Target { name: "template", takes: template },
@@ -31,6 +34,7 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "definition", takes: endpoint_definition },
     Target { name: "protocol", takes: protocol },
     Target { name: "target_model", takes: target_model },
+    Target { name: "onnx", takes: onnx::takes },
 ];
 
 const RECORDS_MAX: usize = 64;
@@ -185,7 +189,7 @@ fn check_json_rows(bytes: &[u8], n_columns: usize) {
 }
 
 fn check_numbers(table: &Table) {
-    match table.numbers() {
+    match table.numbers(&Encoding::default()) {
         Ok(numbers) => {
             assert_eq!(numbers.dim(), (table.n_records(), table.n_columns()));
             assert!(numbers.iter().all(|number| !number.is_infinite()));

@@ -3,6 +3,7 @@
 mod answer;
 mod file;
 mod folder;
+pub mod onnx;
 mod predictor;
 mod scorer;
 mod scores;
