@@ -12,6 +12,10 @@ from onnxruntime import InferenceSession
 OWN_BOUND = 1e-5  # the libraries compute in float64, or in another order
 
 
+def saver(model):
+    return lambda path: path.write_bytes(model.SerializeToString())
+
+
 @pytest.fixture(scope="module")
 def cases():
     return {name: make() for name, make in CASES.items()}
@@ -21,7 +25,7 @@ def cases():
 def server(serve, define, cases):
     return serve(
         *(
-            define(name, lambda path, case=case: onnx.save(case.onnx, path), to_csv(case.rows[:1]), enable="`false`")
+            define(name, saver(case.onnx), to_csv(case.rows[:1]), enable="`false`")
             for name, case in cases.items()
         )
     )
@@ -30,7 +34,7 @@ def server(serve, define, cases):
 @pytest.mark.parametrize("name", CASES)
 def test_predictions_equal_those_of_onnxruntime_and_of_the_library(server, cases, name):
     case = cases[name]
-    answer = server.invoke(name, to_csv(case.rows))
+    answer = server.invoke(name, to_csv(case.rows).encode())
     np.testing.assert_allclose(answer.scores, case.expected(), rtol=case.rtol, atol=case.atol)
     if case.is_known:
         np.testing.assert_allclose(answer.scores, case.own(), rtol=OWN_BOUND, atol=max(OWN_BOUND, case.atol))
@@ -60,7 +64,7 @@ N_EXPLAINED = 3
 def explainers(serve, define, cases):
     return serve(
         *(
-            define(name, lambda path, case=cases[name]: onnx.save(case.onnx, path), to_csv(cases[name].rows[5:9]))
+            define(name, saver(cases[name].onnx), to_csv(cases[name].rows[5:9]))
             for name in EXPLAINED
         )
     )
@@ -70,7 +74,7 @@ def explainers(serve, define, cases):
 def test_attributions_equal_those_of_the_shap_package(explainers, cases, name):
     """All coalitions are listed. Of a pipeline the players are the columns of its own table, text included."""
     case = cases[name]
-    answer = explainers.invoke(name, to_csv(case.rows[:N_EXPLAINED]))
+    answer = explainers.invoke(name, to_csv(case.rows[:N_EXPLAINED]).encode())
     predict, rows = coded(case)
     explainer = shap.KernelExplainer(predict, rows[5:9])
     expected = explainer.shap_values(rows[:N_EXPLAINED], nsamples=2 ** rows.shape[1], l1_reg=False, silent=True)
@@ -136,7 +140,7 @@ FULL = ROWS[~np.isnan(ROWS).any(axis=1)]
 BRANCHES = ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"]
 GRAPHS = {
     **{
-        f"{mode}-{tracks}": ([stumps(mode, tracks, 1.0)], [], ROWS)
+        f"{mode[7:]}-{tracks}": ([stumps(mode, tracks, 1.0)], [], ROWS)
         for mode in BRANCHES
         for tracks in [0, 1]
     },
@@ -209,7 +213,7 @@ def graph(nodes, initializers):
 def made(serve, define):
     return serve(
         *(
-            define(name, lambda path, parts=parts: onnx.save(graph(*parts[:2]), path), "0.5,0.5", enable="`false`")
+            define(name, saver(graph(*parts[:2])), "0.5,0.5", enable="`false`")
             for name, parts in GRAPHS.items()
         )
     )
