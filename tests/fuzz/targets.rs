@@ -3,7 +3,6 @@
 
 #[path = "onnx.rs"]
 mod onnx;
-
 use std::path::{Component, Path};
 use std::time::{Duration, Instant};
 

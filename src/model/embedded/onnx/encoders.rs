@@ -51,7 +51,7 @@ pub(super) fn label_encoder(context: &mut Context, node: &Node, value: &Value) -
     match (value, keys) {
         (Value::Texts(features), Data::Texts(names)) => {
             check_pairs(names.len(), &values)?;
-            context.charge(features.len() * 2 * names.len())?;
+            context.charge(features.len() * names.len())?;
             let column = |&feature: &u32| {
                 let keys = names.iter().map(|name| context.code(feature, name)).collect();
                 Column { source: feature, steps: vec![values.step(keys)] }

@@ -257,7 +257,10 @@ fn trees_that_do_not_fit_are_refused_by_tree_and_node() {
     let cases: Vec<(Vec<AttributeProto>, &str)> = vec![
         (vec![many], "nodes_nodeids is 3 nodes long; expected 4, as nodes_treeids"),
         (vec![ints("nodes_treeids", &[])], "nodes_treeids is empty; expected at least one node"),
-        (vec![ints("nodes_treeids", &[3, 4, 3])], "the nodes of a tree stand in two places"),
+        (
+            vec![ints("nodes_treeids", &[3, 4, 3]), ints("class_treeids", &[4, 3])],
+            "the nodes of a tree stand in two places",
+        ),
         (vec![ints("nodes_nodeids", &[0, 1, 1])], "a tree has two nodes of one nodes_nodeids"),
         (
             vec![ints("nodes_featureids", &[2, 0, 0])],

@@ -13,8 +13,11 @@ use crate::form::{Column, Feature, Inputs, Layer, Stage, Step};
 /// Columns of any tensor; as many as records may have.
 pub(super) const COLUMNS_MAX: usize = 65_536;
 
-/// Numbers that all tensors of a graph may be made of, so that no graph costs more than its file is worth.
+/// Numbers of 8 bytes that all tensors of a graph may be made of, so that no graph costs more than its file is worth.
 const NUMBERS_MAX: usize = 1 << 26;
+/// What a column and a step of it take without their lists, in such numbers.
+const COLUMN_NUMBERS: usize = 4;
+const STEP_NUMBERS: usize = 8;
 
 /// A tensor with a row for each record, or without.
 #[derive(Clone, Debug)]
@@ -194,12 +197,12 @@ pub(super) fn check_width(n_columns: usize) -> Result<(), String> {
 }
 
 fn cost(column: &Column) -> usize {
-    1 + column.steps.iter().map(step_cost).sum::<usize>()
+    COLUMN_NUMBERS + column.steps.iter().map(step_cost).sum::<usize>()
 }
 
 fn step_cost(step: &Step) -> usize {
     match step {
-        Step::LookUp { keys, .. } => 1 + 2 * keys.len(),
-        Step::Impute { .. } | Step::Scale { .. } | Step::Truncate | Step::Equals(_) => 1,
+        Step::LookUp { keys, .. } => STEP_NUMBERS + keys.len(),
+        Step::Impute { .. } | Step::Scale { .. } | Step::Truncate | Step::Equals(_) => STEP_NUMBERS,
     }
 }
