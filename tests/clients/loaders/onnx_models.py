@@ -60,7 +60,11 @@ class Case:
     def expected(self):
         """[n_rows × n_outputs] of onnxruntime; of two classes the second alone."""
         session = InferenceSession(self.onnx.SerializeToString(), providers=["CPUExecutionProvider"])
-        names = [output.name for output in session.get_outputs() if output.type not in ("tensor(int64)", "tensor(string)")]
+        names = [
+            output.name
+            for output in session.get_outputs()
+            if output.type not in ("tensor(int64)", "tensor(string)")
+        ]
         answers = [as_matrix(answer) for answer in session.run(names, feed(session, self.rows))]
         return one_of_two(np.hstack(answers), self.model)
 
@@ -95,7 +99,9 @@ def to_csv(rows):
     """Shortest float32 spelling, nothing for a gap, quotes where they are needed."""
     text = io.StringIO()
     cells = rows.itertuples(index=False) if isinstance(rows, pd.DataFrame) else rows
-    spell = lambda cell: "" if isinstance(cell, float | np.floating) and np.isnan(cell) else str(cell)  # noqa: E731
+    spell = lambda cell: (
+        "" if isinstance(cell, float | np.floating) and np.isnan(cell) else str(cell)
+    )  # noqa: E731
     csv.writer(text, lineterminator="\n").writerows([spell(cell) for cell in row] for row in cells)
     return text.getvalue()
 
@@ -185,14 +191,26 @@ def mixed_table():
 MIXED, MIXED_BINARY, MIXED_CLASSES = mixed_table()
 TENSORS = {"O": StringTensorType, "f": FloatTensorType, "i": Int64TensorType}
 UNSEEN = pd.DataFrame(
-    {"age": np.float32([30, 50]), "colour": ["", "pink"], "income": np.float32([2, np.nan]), "size": ["m", "xl"], "code": [9, 1]}
+    {
+        "age": np.float32([30, 50]),
+        "colour": ["", "pink"],
+        "income": np.float32([2, np.nan]),
+        "size": ["m", "xl"],
+        "code": [9, 1],
+    }
 )
 
 
 def of_mixed(final, target, numbers, texts, codes, rows=MIXED[:N_ROWS]):
-    steps = [("numbers", numbers, ["age", "income"]), ("texts", texts, ["colour", "size"]), ("codes", codes, ["code"])]
+    steps = [
+        ("numbers", numbers, ["age", "income"]),
+        ("texts", texts, ["colour", "size"]),
+        ("codes", codes, ["code"]),
+    ]
     model = make_pipeline(ColumnTransformer(steps), final).fit(MIXED, target)
-    kinds = ["i" if MIXED[name].dtype.kind == "i" else "f" if MIXED[name].dtype.kind == "f" else "O" for name in MIXED]
+    kinds = [
+        "i" if MIXED[name].dtype.kind == "i" else "f" if MIXED[name].dtype.kind == "f" else "O" for name in MIXED
+    ]
     types = [(name, TENSORS[kind]([None, 1])) for name, kind in zip(MIXED, kinds)]
     exported = convert_sklearn(model, initial_types=types, target_opset={"": 18, "ai.onnx.ml": 3})
     return case(model, exported, rows)
@@ -216,8 +234,13 @@ def any_ordinal():
 
 def register_boosters():
     options = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
-    for booster, alias, convert in [(LGBMClassifier, "Lgb", convert_lightgbm), (XGBClassifier, "Xgb", convert_xgboost)]:
-        update_registered_converter(booster, alias, calculate_linear_classifier_output_shapes, convert, options=options)
+    for booster, alias, convert in [
+        (LGBMClassifier, "Lgb", convert_lightgbm),
+        (XGBClassifier, "Xgb", convert_xgboost),
+    ]:
+        update_registered_converter(
+            booster, alias, calculate_linear_classifier_output_shapes, convert, options=options
+        )
 
 
 register_boosters()
@@ -236,12 +259,20 @@ SCALERS = {
 
 CASES = {
     "logistic": lambda: of_sklearn(make_pipeline(StandardScaler(), LogisticRegression()), CANCER),
-    "logistic-without-zipmap": lambda: of_sklearn(make_pipeline(StandardScaler(), LogisticRegression()), CANCER, **NO_ZIPMAP),
-    "logistic-zipmap-columns": lambda: of_sklearn(make_pipeline(StandardScaler(), LogisticRegression()), CANCER, options={"zipmap": "columns"}),
-    "logistic-double": lambda: of_sklearn(make_pipeline(StandardScaler(), LogisticRegression()), CANCER, dtype=np.float64, **NO_ZIPMAP),
+    "logistic-without-zipmap": lambda: of_sklearn(
+        make_pipeline(StandardScaler(), LogisticRegression()), CANCER, **NO_ZIPMAP
+    ),
+    "logistic-zipmap-columns": lambda: of_sklearn(
+        make_pipeline(StandardScaler(), LogisticRegression()), CANCER, options={"zipmap": "columns"}
+    ),
+    "logistic-double": lambda: of_sklearn(
+        make_pipeline(StandardScaler(), LogisticRegression()), CANCER, dtype=np.float64, **NO_ZIPMAP
+    ),
     "logistic-sgd": lambda: of_sklearn(make_pipeline(StandardScaler(), SGDClassifier(loss="log_loss")), CANCER),
     "logistic-wine": lambda: of_sklearn(make_pipeline(StandardScaler(), LogisticRegression()), WINE),
-    "logistic-wine-double": lambda: of_sklearn(make_pipeline(StandardScaler(), LogisticRegression()), WINE, dtype=np.float64, **NO_ZIPMAP),
+    "logistic-wine-double": lambda: of_sklearn(
+        make_pipeline(StandardScaler(), LogisticRegression()), WINE, dtype=np.float64, **NO_ZIPMAP
+    ),
     "logistic-text-labels": lambda: of_sklearn(
         make_pipeline(StandardScaler(), LogisticRegression()), (WINE[0], np.array(["a", "b", "c"])[WINE[1]])
     ),
@@ -249,7 +280,9 @@ CASES = {
         make_pipeline(any_one_hot(), LogisticRegression()), ((CANCER[0] * 0.2).round(), CANCER[1])
     ),
     **{
-        f"logistic-{name}": lambda scaler=scaler: of_sklearn(make_pipeline(scaler(), LogisticRegression(max_iter=500)), CANCER)
+        f"logistic-{name}": lambda scaler=scaler: of_sklearn(
+            make_pipeline(scaler(), LogisticRegression(max_iter=500)), CANCER
+        )
         for name, scaler in SCALERS.items()
     },
     "linear": lambda: of_sklearn(LinearRegression(), DIABETES),
@@ -278,7 +311,9 @@ CASES = {
     "tree-wine": lambda: of_sklearn(DecisionTreeClassifier(max_depth=4), WINE),
     "tree-regressor": lambda: of_sklearn(DecisionTreeRegressor(max_depth=4), DIABETES),
     "imputed-logistic": lambda: of_sklearn(make_pipeline(scaled(), LogisticRegression()), CANCER, gaps=True),
-    "imputed-forest": lambda: of_sklearn(make_pipeline(SimpleImputer(), RandomForestClassifier(**SMALL)), CANCER, gaps=True),
+    "imputed-forest": lambda: of_sklearn(
+        make_pipeline(SimpleImputer(), RandomForestClassifier(**SMALL)), CANCER, gaps=True
+    ),
     "xgboost": lambda: xgb(XGBClassifier(n_estimators=12, max_depth=3), CANCER),
     "xgboost-wine": lambda: xgb(XGBClassifier(n_estimators=12, max_depth=3), WINE),
     "xgboost-regressor": lambda: xgb(XGBRegressor(n_estimators=12, max_depth=3), DIABETES),
@@ -292,7 +327,9 @@ CASES = {
     "lightgbm-regressor": lambda: lgb(LGBMRegressor(**BOOSTED), DIABETES),
     "lightgbm-split": lambda: lgb(LGBMRegressor(**BOOSTED), DIABETES, split=5),
     "lightgbm-poisson": lambda: lgb(LGBMRegressor(objective="poisson", **BOOSTED), DIABETES),
-    "lightgbm-pipeline": lambda: of_sklearn(make_pipeline(SimpleImputer(), LGBMClassifier(**BOOSTED)), CANCER, gaps=True, **ML3),
+    "lightgbm-pipeline": lambda: of_sklearn(
+        make_pipeline(SimpleImputer(), LGBMClassifier(**BOOSTED)), CANCER, gaps=True, **ML3
+    ),
     "mixed-logistic": lambda: of_mixed(LogisticRegression(), MIXED_BINARY, scaled(), any_one_hot(), any_one_hot()),
     "mixed-unseen": lambda: of_mixed(
         LogisticRegression(), MIXED_BINARY, scaled(), any_one_hot(), any_one_hot(), rows=UNSEEN

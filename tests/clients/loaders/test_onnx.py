@@ -24,10 +24,7 @@ def cases():
 @pytest.fixture(scope="module")
 def server(serve, define, cases):
     return serve(
-        *(
-            define(name, saver(case.onnx), to_csv(case.rows[:1]), enable="`false`")
-            for name, case in cases.items()
-        )
+        *(define(name, saver(case.onnx), to_csv(case.rows[:1]), enable="`false`") for name, case in cases.items())
     )
 
 
@@ -62,12 +59,7 @@ N_EXPLAINED = 3
 
 @pytest.fixture(scope="module")
 def explainers(serve, define, cases):
-    return serve(
-        *(
-            define(name, saver(cases[name].onnx), to_csv(cases[name].rows[5:9]))
-            for name in EXPLAINED
-        )
-    )
+    return serve(*(define(name, saver(cases[name].onnx), to_csv(cases[name].rows[5:9])) for name in EXPLAINED))
 
 
 @pytest.mark.parametrize("name", EXPLAINED)
@@ -139,13 +131,13 @@ ROWS = np.array([[0, 2], [1, 1], [2, 0], [np.nan, 3], [1, np.nan], [-1.5, -2], [
 FULL = ROWS[~np.isnan(ROWS).any(axis=1)]
 BRANCHES = ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"]
 GRAPHS = {
-    **{
-        f"{mode[7:]}-{tracks}": ([stumps(mode, tracks, 1.0)], [], ROWS)
-        for mode in BRANCHES
-        for tracks in [0, 1]
-    },
+    **{f"{mode[7:]}-{tracks}": ([stumps(mode, tracks, 1.0)], [], ROWS) for mode in BRANCHES for tracks in [0, 1]},
     "average": ([stumps("BRANCH_LEQ", 0, 1.0, aggregate_function="AVERAGE", base_values=[0.75])], [], ROWS),
-    "gemm": ([helper.make_node("Gemm", ["x", "wt", "b"], ["y"], alpha=0.5, beta=2.0, transB=1)], [weights("wt", 3, 2), weights("b", 3)], FULL),
+    "gemm": (
+        [helper.make_node("Gemm", ["x", "wt", "b"], ["y"], alpha=0.5, beta=2.0, transB=1)],
+        [weights("wt", 3, 2), weights("b", 3)],
+        FULL,
+    ),
     "split": (
         [
             helper.make_node("Split", ["x"], ["p", "q"], axis=1),
@@ -168,7 +160,14 @@ GRAPHS = {
     "truncated": (
         [
             helper.make_node("Cast", ["x"], ["i"], to=TensorProto.INT64),
-            ml("LabelEncoder", ["i"], ["e"], keys_int64s=[0, 1, 2], values_floats=[5.0, -3.0, 0.5], default_float=9.0),
+            ml(
+                "LabelEncoder",
+                ["i"],
+                ["e"],
+                keys_int64s=[0, 1, 2],
+                values_floats=[5.0, -3.0, 0.5],
+                default_float=9.0,
+            ),
             helper.make_node("MatMul", ["e", "w"], ["y"]),
         ],
         [weights("w", 2, 1)],
@@ -176,7 +175,14 @@ GRAPHS = {
     ),
     "label-encoder-gaps": (
         [
-            ml("LabelEncoder", ["x"], ["e"], keys_floats=[0.0, 1.0, float("nan")], values_floats=[5.0, -3.0, 0.5], default_float=9.0),
+            ml(
+                "LabelEncoder",
+                ["x"],
+                ["e"],
+                keys_floats=[0.0, 1.0, float("nan")],
+                values_floats=[5.0, -3.0, 0.5],
+                default_float=9.0,
+            ),
             helper.make_node("MatMul", ["e", "w"], ["y"]),
         ],
         [weights("w", 2, 1)],
@@ -194,7 +200,13 @@ GRAPHS = {
             helper.make_node("Tanh", ["o"], ["t"]),
             helper.make_node("Add", ["t", "c"], ["y"]),
         ],
-        [weights("b", 2), weights("c", 1, 2), integers("places", 1, -2, 1), weights("w", 3, 2), weights("v", 2, 2)],
+        [
+            weights("b", 2),
+            weights("c", 1, 2),
+            integers("places", 1, -2, 1),
+            weights("w", 3, 2),
+            weights("v", 2, 2),
+        ],
         FULL,
     ),
 }
@@ -212,10 +224,7 @@ def graph(nodes, initializers):
 @pytest.fixture(scope="module")
 def made(serve, define):
     return serve(
-        *(
-            define(name, saver(graph(*parts[:2])), "0.5,0.5", enable="`false`")
-            for name, parts in GRAPHS.items()
-        )
+        *(define(name, saver(graph(*parts[:2])), "0.5,0.5", enable="`false`") for name, parts in GRAPHS.items())
     )
 
 

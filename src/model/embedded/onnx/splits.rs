@@ -98,7 +98,7 @@ mod tests {
         for threshold in [-inf, 0.0, 1.0, 2.0, f32::MAX, inf] {
             for x in numbers {
                 let check = |mode, want| {
-                    assert_eq!(goes_true(mode, threshold.into(), false, x), want, "{x} {mode} {threshold}")
+                    assert_eq!(goes_true(mode, threshold.into(), false, x), want, "{x} {mode} {threshold}");
                 };
                 check("BRANCH_LEQ", x <= threshold);
                 check("BRANCH_LT", x < threshold);
