@@ -17,7 +17,7 @@ pub(super) fn form(graph: Graph) -> Result<Form, OnnxError> {
     let mut context = Context::new();
     let mut values = HashMap::new();
     for tensor in &graph.initializers {
-        let place = || format!("initializer {:?}", cut(&tensor.name));
+        let place = || format!("initializer \"{}\"", cut(&tensor.name));
         let constant = Constant::read(tensor).map_err(|problem| OnnxError::at(place(), problem))?;
         values.insert(tensor.name.clone(), Value::Constant(Rc::new(constant)));
     }
@@ -32,7 +32,7 @@ pub(super) fn form(graph: Graph) -> Result<Form, OnnxError> {
 }
 
 fn finished(context: &mut Context, outputs: &[&str], values: &HashMap<String, Value>) -> Result<Form, OnnxError> {
-    let place = || format!("output {:?}", cut(&outputs.join(" ")));
+    let place = || format!("output \"{}\"", cut(&outputs.join(" ")));
     let at_outputs = |problem: String| OnnxError::at(place(), problem);
     let value = |name: &&str| values.get(*name).cloned().ok_or_else(|| at_outputs("no node gives it".to_owned()));
     let parts = outputs.iter().map(value).collect::<Result<Vec<Value>, _>>()?;
@@ -53,7 +53,7 @@ fn push_inputs(
     // Old versions list initializers among the inputs.
     let inputs: Vec<&ValueInfoProto> = inputs.iter().filter(|input| !values.contains_key(&input.name)).collect();
     for input in inputs {
-        let at_input = |problem: String| OnnxError::at(format!("input {:?}", cut(&input.name)), problem);
+        let at_input = |problem: String| OnnxError::at(format!("input \"{}\"", cut(&input.name)), problem);
         let (width, elem_type) = shape(input).map_err(at_input)?;
         let start = context.names.len() as u32;
         let features = start..start + width as u32;
@@ -138,7 +138,7 @@ fn evaluate(
         return Err(at_node("an input is left out before others; that is not supported".to_owned()));
     }
     let value = |name: &String| {
-        let unknown = || at_node(format!("no node before it gives its input {:?}", cut(name)));
+        let unknown = || at_node(format!("no node before it gives its input \"{}\"", cut(name)));
         values.get(name).cloned().ok_or_else(unknown)
     };
     let inputs = names.into_iter().map(value).collect::<Result<Vec<Value>, _>>()?;

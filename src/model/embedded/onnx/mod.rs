@@ -59,12 +59,11 @@ pub fn load(bytes: &[u8]) -> Result<Form, OnnxError> {
     graph::form(proto::read(bytes)?)
 }
 
-/// Text from the file as an error may repeat it.
+/// Text from the file as an error may repeat it: short, and in one line.
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(QUOTE_CHARS_MAX) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
+    let mut escaped = text.escape_debug();
+    let shown: String = escaped.by_ref().take(QUOTE_CHARS_MAX).collect();
+    if escaped.next().is_some() { format!("{shown}...") } else { shown }
 }
 
 /// The problem of something that is not as it must be.

@@ -18,7 +18,7 @@ pub(super) struct Node {
 
 impl Node {
     pub fn read(index: usize, node: NodeProto) -> Result<Self, OnnxError> {
-        let place = format!("node {index} {:?} ({})", cut(&node.name), cut(&node.op_type));
+        let place = format!("node {index} \"{}\" ({})", cut(&node.name), cut(&node.op_type));
         if !["", "ai.onnx", "ai.onnx.ml"].contains(&node.domain.as_str()) {
             return Err(OnnxError::at(place, wrong("the domain", node.domain, "ai.onnx or ai.onnx.ml")));
         }

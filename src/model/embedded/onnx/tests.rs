@@ -236,6 +236,10 @@ fn what_is_not_known_or_does_not_fit_is_refused_by_its_node() {
             linear("Cast", "m", vec![int("to", 7)]).file(),
             "(Cast): to is 7; expected a type that these values can have",
         ),
+        (
+            numbers(2).node("Normalizer", "x", "n", vec![]).node("Concat", "x n", "y", vec![]).file(),
+            "(Concat): columns that stand before and after a Normalizer are joined",
+        ),
         (numbers(0).file(), "input \"x\": its shape is [0, 0]; expected 1 or 2 dimensions"),
         (Builder::default().input("x", 16, 1).file(), "input \"x\": its type is 16; expected"),
         (numbers(1).file(), "output \"y\": no node gives it"),
@@ -302,5 +306,16 @@ fn trees_that_do_not_fit_are_refused_by_tree_and_node() {
     for (changes, fragment) in cases {
         let text = error(&stump_with(changes));
         assert!(text.contains(fragment), "got: {text}\nwant: {fragment}");
+    }
+}
+
+#[test]
+fn an_error_repeats_no_more_than_the_start_of_a_long_text_and_keeps_to_a_line() {
+    let long = format!("a\n{}", "é".repeat(1_000_000));
+    let operator = numbers(1).node(&long, "x", "y", vec![]);
+    let input = numbers(1).node("Relu", &format!("x{}", "é".repeat(1_000_000)), "y", vec![]);
+    for file in [operator.file(), input.file()] {
+        let text = error(&file);
+        assert!(text.len() < 700 && !text.contains('\n'), "{} bytes: {text}", text.len());
     }
 }
