@@ -18,7 +18,7 @@ use explaind::compute::cpu::{Instructions, attribute::attribute};
 use explaind::config::Kernel;
 use explaind::explain::{Explanation, Report};
 use explaind::model::{Identity, Predictions};
-use explaind::records::{Filter, Format, Table, answer_records, spell, spell_single};
+use explaind::records::{Encoding, Filter, Format, Table, answer_records, spell, spell_single};
 use explaind::shap::{
     Design, DesignLimits, Matrix, Operator, Panels, attributions, differences, scaled, unscaled,
 };
@@ -71,7 +71,7 @@ fn compare() {
 
 fn decode(payload: &[u8]) -> Table {
     let table = Table::read(payload, Format::Csv, None, N_RECORDS).expect("reads");
-    table.numbers().expect("are numbers");
+    table.numbers(&Encoding::default()).expect("are numbers");
     table
 }
 

@@ -4,15 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ndarray::ArcArray2;
-
 use super::open::{AttributeError, LoadLimits, SetupError};
 use super::setup::{ExplainerSetup, ModelSource};
 use crate::explain::labels_fit;
 use crate::fetch::read_file;
 use crate::model::embedded::{Embedded, EmbeddedForward, Folder, FolderLimits, Misfit, Scorer};
 use crate::model::{Forward, Model, ModelError};
-use crate::records::{Table, Template};
+use crate::records::{CellError, Table, Template};
 use crate::shap::Link;
 
 pub(super) const MODEL_FILE_ANSWERS: &str =
@@ -22,12 +20,12 @@ pub(super) const MODEL_FILE_ANSWERS: &str =
 pub(super) fn model(
     source: &ModelSource,
     setup: &ExplainerSetup,
-    baseline: &Table,
+    baseline: Table,
     limits: &LoadLimits,
 ) -> Result<Arc<dyn Model>, SetupError> {
     check_words(setup)?;
     let frame = Frame {
-        baseline: baseline.numbers()?.to_shared(),
+        baseline,
         link: setup.link,
         n_label_headers: setup.label_headers.as_ref().map(Vec::len),
         probability_index: setup.probability_index,
@@ -100,7 +98,7 @@ fn check_words(setup: &ExplainerSetup) -> Result<(), SetupError> {
 
 /// What each model of an endpoint must fit.
 struct Frame {
-    baseline: ArcArray2<f32>,
+    baseline: Table,
     link: Link,
     n_label_headers: Option<usize>,
     probability_index: Option<usize>,
@@ -115,12 +113,14 @@ enum MisfitError {
     #[error("ProbabilityIndex {index} for {n_outputs} outputs: {MODEL_FILE_ANSWERS}")]
     ProbabilityIndex { index: usize, n_outputs: usize },
     #[error("of the baseline: {0}")]
-    Baseline(ModelError),
+    Baseline(#[from] ModelError),
+    #[error("of the baseline: {0}")]
+    BaselineCell(#[from] CellError),
 }
 
 impl Frame {
     fn fit(&self, scorer: Scorer) -> Result<Embedded, MisfitError> {
-        let (got, expected, n_outputs) = (self.baseline.ncols(), scorer.n_features(), scorer.n_outputs());
+        let (got, expected, n_outputs) = (self.baseline.n_columns(), scorer.n_features(), scorer.n_outputs());
         if got != expected {
             return Err(MisfitError::Width { got, expected });
         }
@@ -130,7 +130,8 @@ impl Frame {
         if let Some(index) = self.probability_index.filter(|_| n_outputs > 1) {
             return Err(MisfitError::ProbabilityIndex { index, n_outputs });
         }
-        Embedded::new(scorer, self.baseline.clone(), self.link).map_err(MisfitError::Baseline)
+        let baseline = scorer.encode(&self.baseline)?.into_shared();
+        Ok(Embedded::new(scorer, baseline, self.link)?)
     }
 }
 
@@ -144,6 +145,7 @@ impl From<MisfitError> for SetupError {
             MisfitError::LabelHeaders { got, expected } => Self::LabelHeaders { got, expected },
             MisfitError::ProbabilityIndex { index, .. } => Self::ProbabilityIndex { index },
             MisfitError::Baseline(error) => Self::Baseline(error),
+            MisfitError::BaselineCell(error) => Self::BaselineCell(error),
         }
     }
 }

@@ -18,8 +18,8 @@ use crate::model::container::{
 use crate::model::embedded::FileError;
 use crate::model::{Forward, Model, ModelError};
 use crate::records::{
-    AnswerLayout, CellError, Expression, ExpressionError, Filter, FilterError, Table, TableError, Template,
-    TemplateError,
+    AnswerLayout, CellError, Encoding, Expression, ExpressionError, Filter, FilterError, Table, TableError,
+    Template, TemplateError,
 };
 use crate::shap::DesignError;
 
@@ -156,7 +156,7 @@ pub(super) async fn parts(
             let settings = container_settings(source, &setup, baseline)?;
             OpenedModel::Container(ContainerModel::new(models(source, limits), settings))
         }
-        files => OpenedModel::Files(files::model(files, &setup, &baseline, limits)?),
+        files => OpenedModel::Files(files::model(files, &setup, baseline, limits)?),
     };
     check_headers(&setup, n_features)?;
     let settings = Settings {
@@ -200,7 +200,7 @@ fn check_types(setup: &ExplainerSetup, baseline: &Table) -> Result<(), SetupErro
             return Err(SetupError::FeatureTypes { got: types.len(), expected });
         }
         Some(types) => types.contains(&FeatureType::Text),
-        None => setup.text.is_some() && baseline.numbers().is_err(),
+        None => setup.text.is_some() && baseline.encode(&Encoding::default()).is_err(),
     };
     if has_text { Err(SetupError::Text) } else { Ok(()) }
 }

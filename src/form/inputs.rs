@@ -13,12 +13,13 @@ pub struct Inputs {
 pub enum Stage {
     /// Each column of the result from one column of what came before.
     Columns(Vec<Column>),
-    /// A row over its norm; a row of zeros stays.
+    /// A row over its norm; where that is 0, the row stays.
     Normalise(Norm),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Norm {
+    /// The largest number, as ONNX has it, whatever its sign.
     Max,
     L1,
     L2,
@@ -37,6 +38,8 @@ pub enum Step {
     Impute { missing: f32, with: f32 },
     /// `(x − offset) · scale`.
     Scale { offset: f32, scale: f32 },
+    /// What stands after the point is cut off.
+    Truncate,
     /// 1 where x equals the number, else 0.
     Equals(f32),
     /// The value beside the equal key, else `otherwise`.
@@ -49,6 +52,7 @@ impl Step {
             Self::Impute { missing, with } if x == *missing || (x.is_nan() && missing.is_nan()) => *with,
             Self::Impute { .. } => x,
             Self::Scale { offset, scale } => (x - offset) * scale,
+            Self::Truncate => x.trunc(),
             Self::Equals(number) => f32::from(u8::from(x == *number)),
             Self::LookUp { keys, values, otherwise } => {
                 keys.iter().zip(values).find(|&(&key, _)| key == x).map_or(*otherwise, |(_, &value)| value)
@@ -106,7 +110,6 @@ impl Stage {
             Self::Columns(columns) => columns.iter().map(|column| column.apply(row)).collect(),
             Self::Normalise(norm) => {
                 let norm = norm.of(row);
-                // A norm of zero leaves zeros, and must not make NaN of them.
                 row.iter().map(|x| if norm == 0.0 { *x } else { x / norm }).collect()
             }
         }
@@ -122,7 +125,7 @@ impl Column {
 impl Norm {
     fn of(self, row: &[f32]) -> f32 {
         match self {
-            Self::Max => row.iter().fold(0.0, |largest, x| f32::max(largest, x.abs())),
+            Self::Max => row.iter().copied().fold(f32::NEG_INFINITY, f32::max),
             Self::L1 => row.iter().map(|x| x.abs()).sum(),
             Self::L2 => row.iter().map(|x| x * x).sum::<f32>().sqrt(),
         }
@@ -142,7 +145,7 @@ mod tests {
         let impute = Step::Impute { missing: f32::NAN, with: 3.0 };
         let look_up = Step::LookUp { keys: vec![1.0, 2.0], values: vec![10.0, 20.0], otherwise: -1.0 };
         let first = vec![
-            column(1, vec![impute, Step::Scale { offset: 1.0, scale: 2.0 }]),
+            column(1, vec![impute, Step::Truncate, Step::Scale { offset: 1.0, scale: 2.0 }]),
             column(0, vec![Step::Equals(2.0)]),
             column(0, vec![look_up]),
         ];
@@ -150,7 +153,7 @@ mod tests {
             stages: vec![Stage::Columns(first), Stage::Columns(vec![column(2, vec![]), column(0, vec![])])],
         };
         assert_eq!(inputs.n_inputs(2), 2);
-        assert_eq!(*inputs.apply(&[2.0, f32::NAN, 7.0, 0.5], 2), [20.0, 4.0, -1.0, -1.0]);
+        assert_eq!(*inputs.apply(&[2.0, f32::NAN, 7.0, -0.5], 2), [20.0, 4.0, -1.0, -2.0]);
         assert_eq!(inputs.features(2), Some(vec![0, 1]));
     }
 
@@ -159,7 +162,8 @@ mod tests {
         let normalise = |norm| Inputs { stages: vec![Stage::Normalise(norm)] };
         assert_eq!(*normalise(Norm::L2).apply(&[3.0, -4.0, 0.0, 0.0], 2), [0.6, -0.8, 0.0, 0.0]);
         assert_eq!(*normalise(Norm::L1).apply(&[3.0, -1.0], 2), [0.75, -0.25]);
-        assert_eq!(*normalise(Norm::Max).apply(&[3.0, -4.0], 2), [0.75, -1.0]);
+        assert_eq!(*normalise(Norm::Max).apply(&[3.0, -4.0, -2.0, -1.0], 2), [1.0, -4.0 / 3.0, 2.0, 1.0]);
+        assert_eq!(*normalise(Norm::Max).apply(&[0.0, -4.0], 2), [0.0, -4.0]);
         assert_eq!((normalise(Norm::L1).features(2), normalise(Norm::L1).features(1)), (None, Some(vec![0])));
         assert_eq!(Inputs::default().features(2), Some(vec![0, 1]));
     }

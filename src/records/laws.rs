@@ -7,7 +7,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use super::json_tree::{JsonError, Tree};
-use super::{Cell, Expression, Format, PayloadError, Table, parse_json};
+use super::{Cell, Encoding, Expression, Format, PayloadError, Table, parse_json};
 
 const RECORDS_MAX: usize = 100;
 
@@ -123,7 +123,7 @@ proptest! {
                 prop_assert!(table.n_records() > 0 && table.n_columns() > 0);
                 let texts: Vec<_> = cells(&table).concat().into_iter().map(Cell::text).collect();
                 prop_assert_eq!(texts.len(), table.n_records() * table.n_columns());
-                let _ = table.numbers();
+                let _ = table.numbers(&Encoding::default());
             }
         }
     }

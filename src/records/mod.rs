@@ -4,6 +4,7 @@
 mod answer;
 mod cell;
 mod csv;
+mod encoding;
 mod expression;
 mod filter;
 mod json_lines;
@@ -19,6 +20,7 @@ mod template;
 pub use answer::{AnswerError, AnswerLayout, Scores, answer_records};
 pub use cell::{Cell, Spelling};
 pub use csv::CsvError;
+pub use encoding::Encoding;
 pub use expression::{Expression, ExpressionError, Json, parse_json};
 pub use filter::{Filter, FilterError};
 pub use json_lines::FeaturesError;

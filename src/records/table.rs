@@ -6,6 +6,7 @@ use ndarray::Array2;
 
 use super::cell::Cell;
 use super::csv::CsvError;
+use super::encoding::Encoding;
 use super::json_lines::FeaturesError;
 use super::json_tree::JsonError;
 use super::{Expression, Format, csv, json_lines, shorten};
@@ -100,18 +101,23 @@ impl Table {
         (0..self.n_records()).map(row)
     }
 
-    /// All cells as numbers, `[n_records × n_columns]`; parsed at the first call. An empty cell, `null` or `nan` is
-    /// NaN: missing.
-    pub fn numbers(&self) -> Result<&Array2<f32>, CellError> {
-        self.numbers.get_or_init(|| self.parse()).as_ref().map_err(CellError::clone)
+    /// All cells as numbers, as one model takes them: what `encode` gave at the first call.
+    pub fn numbers(&self, encoding: &Encoding) -> Result<&Array2<f32>, CellError> {
+        self.numbers.get_or_init(|| self.encode(encoding)).as_ref().map_err(CellError::clone)
     }
 
-    fn parse(&self) -> Result<Array2<f32>, CellError> {
+    /// All cells as numbers, `[n_records × n_columns]`. An empty cell, `null` or `nan` is NaN: missing; in a column
+    /// with names it is a text like others.
+    pub fn encode(&self, encoding: &Encoding) -> Result<Array2<f32>, CellError> {
         let mut numbers = Array2::zeros((self.n_records(), self.n_columns));
         for ((record_idx, column_idx), number) in numbers.indexed_iter_mut() {
             let text = self.cell(record_idx, column_idx).text();
-            *number =
-                parse_number(&text).map_err(|refuse| refuse(record_idx + 1, column_idx + 1, shorten(&text)))?;
+            *number = match encoding.code(column_idx, &text) {
+                Some(code) => code,
+                None => {
+                    parse_number(&text).map_err(|refuse| refuse(record_idx + 1, column_idx + 1, shorten(&text)))?
+                }
+            };
         }
         Ok(numbers)
     }
@@ -206,7 +212,10 @@ mod tests {
 
     fn numbers(payload: &str, format: Format) -> Result<Vec<f32>, String> {
         let table = Table::read(payload.as_bytes(), format, None, 5).map_err(|error| error.to_string())?;
-        table.numbers().map(|numbers| numbers.iter().copied().collect()).map_err(|error| error.to_string())
+        table
+            .numbers(&Encoding::default())
+            .map(|numbers| numbers.iter().copied().collect())
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -234,6 +243,23 @@ mod tests {
         ] {
             assert_eq!(numbers(payload, format).expect_err(payload), text);
         }
+    }
+
+    #[test]
+    fn text_in_a_column_with_names_is_its_place_among_them() {
+        let names = ["red", "a, \"b\"", "", "7"].map(str::to_owned);
+        let encoding = Encoding::new([None, Some(names.as_slice())]);
+        let csv = "1,red\n2,\"a, \"\"b\"\"\"\n3,\n,7\n4,7.0\n5, red\n6,nan\n7,\"red\"\n";
+        let json = "[1,\"r\\u0065d\"]\n[2,\"a, \\\"b\\\"\"]\n[3,null]\n[null,7]\n[4,7.0]\n[5,\" red\"]\n[6,\"nan\"]\n[7,\"red\"]";
+        for (payload, format) in [(csv, Format::Csv), (json, Format::JsonLines)] {
+            let table = Table::read(payload.as_bytes(), format, None, 8).expect(payload);
+            let numbers = table.encode(&encoding).expect("text is no error");
+            assert_eq!(numbers.column(1).to_vec(), [0.0, 1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 0.0], "{payload}");
+            assert!(numbers[[3, 0]].is_nan() && numbers[[4, 0]] == 4.0, "{payload}");
+        }
+        let table = Table::read(b"red,red", Format::Csv, None, 1).expect("reads");
+        let error = table.encode(&encoding).expect_err("the first column takes numbers");
+        assert_eq!(error.to_string(), "record 1, column 1: \"red\" is not a number");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use explaind::model::{
     Answer, Ask, Call, Game, Identity, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Valuation,
     Values,
 };
-use explaind::records::{Format, Table};
+use explaind::records::{Encoding, Format, Table};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ndarray::Array2;
@@ -114,7 +114,7 @@ fn numbers(records: &Table) -> Result<Array2<f64>, ModelError> {
     if records.n_columns() != 2 {
         return Err(ModelError::Width { record: 1, n_columns: records.n_columns(), expected: 2 });
     }
-    Ok(records.numbers()?.mapv(f64::from))
+    Ok(records.numbers(&Encoding::default())?.mapv(f64::from))
 }
 
 fn play(numbers: &Array2<f64>, game: &Game) -> Array2<f64> {

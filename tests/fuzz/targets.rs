@@ -14,7 +14,7 @@ use explaind::config::Kernel;
 use explaind::model::container::{Dialect, input_of};
 use explaind::model::{Message, ModelError, Reply};
 use explaind::records::{
-    AnswerError, AnswerLayout, Expression, Filter, FilterError, Format, Json, JsonError, Spelled, Table,
+    AnswerError, AnswerLayout, Encoding, Expression, Filter, FilterError, Format, Json, JsonError, Spelled, Table,
     TableError, Template, answer_records, parse_json,
 };
 use serde_json::Value;
@@ -25,7 +25,7 @@ pub struct Target {
     pub takes: fn(&[u8]) -> bool,
 }
 
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "csv", takes: csv },
     Target { name: "json_lines", takes: json_lines },
     Target { name: "template", takes: template },
@@ -38,6 +38,7 @@ pub const TARGETS: [Target; 12] = [
     Target { name: "ubjson", takes: model_files::read },
     Target { name: "lightgbm", takes: model_files::read },
     Target { name: "archive", takes: model_files::read },
+    Target { name: "onnx", takes: model_files::read },
 ];
 
 const RECORDS_MAX: usize = 64;
@@ -192,7 +193,7 @@ fn check_json_rows(bytes: &[u8], n_columns: usize) {
 }
 
 fn check_numbers(table: &Table) {
-    match table.numbers() {
+    match table.numbers(&Encoding::default()) {
         Ok(numbers) => {
             assert_eq!(numbers.dim(), (table.n_records(), table.n_columns()));
             assert!(numbers.iter().all(|number| !number.is_infinite()));

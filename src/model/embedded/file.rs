@@ -2,11 +2,14 @@
 
 use super::archive::{self, ArchiveError};
 use super::lightgbm::{self, LightgbmError};
+use super::onnx::{self, OnnxError};
 use super::xgboost::{self, XgboostError};
 use crate::form::Form;
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FileError {
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
     #[error(transparent)]
     Xgboost(#[from] XgboostError),
     #[error(transparent)]
@@ -19,13 +22,14 @@ pub enum FileError {
     Unknown { what: String },
 }
 
-const SUPPORTED: &str = "XGBoost's JSON and UBJSON, LightGBM's text, and a model.tar.gz with one of them";
+const SUPPORTED: &str = "XGBoost's JSON and UBJSON, LightGBM's text, ONNX, and a model.tar.gz with one of them";
 
 /// What a file is by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Xgboost,
     Lightgbm,
+    Onnx,
     Gzip,
 }
 
@@ -45,6 +49,7 @@ fn read_plain(bytes: &[u8]) -> Result<Form, FileError> {
     match kind(bytes) {
         Some(Kind::Xgboost) => Ok(xgboost::load(bytes)?),
         Some(Kind::Lightgbm) => Ok(lightgbm::load(bytes)?),
+        Some(Kind::Onnx) => Ok(onnx::load(bytes)?),
         Some(Kind::Gzip) => Err(FileError::Unknown { what: "an archive inside an archive".to_owned() }),
         None => Err(FileError::Unknown { what: what(bytes) }),
     }
@@ -55,6 +60,7 @@ fn kind(bytes: &[u8]) -> Option<Kind> {
         [0x1f, 0x8b, ..] => Some(Kind::Gzip),
         _ if lightgbm::recognises(bytes) => Some(Kind::Lightgbm),
         _ if bytes.trim_ascii_start().starts_with(b"{") => Some(Kind::Xgboost),
+        _ if onnx::recognise(bytes) => Some(Kind::Onnx),
         _ => None,
     }
 }
@@ -83,14 +89,14 @@ mod tests {
     fn files_without_a_loader_are_named_with_what_to_do() {
         let raw_binary = [&[0, 0, 0, 0x3f][..], &[0; 132], &15u64.to_le_bytes(), b"binary:logistic"].concat();
         let cases: [(&[u8], &str); 9] = [
-            (b"", "this is an empty file; supported: XGBoost's JSON and UBJSON, LightGBM's text, and a model"),
+            (b"", "this is an empty file; supported: XGBoost's JSON and UBJSON, LightGBM's text, ONNX, and a"),
             (b"binf\0\0\0\x3f", "this is XGBoost's old binary format; load it with the xgboost that wrote it"),
             (b"bs64\tYmlu", "this is XGBoost's old binary format"),
             (&raw_binary, "this is XGBoost's old binary format"),
             (b"\x80\x04\x95", "this is a Python pickle, which is code and is not run; if it is XGBoost's, load"),
             (b"PK\x03\x04", "this is a ZIP archive"),
             (b"[1, 2]", "this is a JSON array"),
-            (b"\x08\x07", "this is no model that is known, from its first byte 0x08 on; supported"),
+            (b"\x09\x07", "this is no model that is known, from its first byte 0x09 on; supported"),
             (b"\x1f\x8b", "this is no archive that can be read"),
         ];
         for (bytes, start) in cases {

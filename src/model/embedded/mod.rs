@@ -6,6 +6,7 @@ mod checks;
 mod file;
 mod folder;
 mod lightgbm;
+pub mod onnx;
 mod predictor;
 mod scorer;
 mod scores;

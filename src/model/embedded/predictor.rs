@@ -51,12 +51,12 @@ impl Predictor for Embedded {
     }
 
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError> {
-        Ok(self.0.function.differing(call.records.numbers()?.row(record_idx)))
+        Ok(self.0.function.differing(self.0.scorer.numbers(&call.records)?.row(record_idx)))
     }
 
     fn valuation<'a>(&'a self, call: &'a Call) -> Result<Valuation<'a>, ModelError> {
-        let Inner { function, null_value, .. } = self.0.as_ref();
-        Ok(Valuation::Computed { function, numbers: call.records.numbers()?, null: null_value })
+        let Inner { scorer, function, null_value } = self.0.as_ref();
+        Ok(Valuation::Computed { function, numbers: scorer.numbers(&call.records)?, null: null_value })
     }
 
     fn identity(&self) -> Identity {

@@ -9,16 +9,17 @@ use ndarray::Array2;
 use super::answer::write_answer;
 use super::file::{self, FileError};
 use super::scores::to_scores;
-use crate::form::Form;
+use crate::form::{Feature, Form};
 use crate::model::{Answer, Forward, Identity, Message, ModelError, Reply, sha256};
 use crate::offload::{Stop, in_turns, offload};
-use crate::records::{Format, Table};
+use crate::records::{CellError, Encoding, Format, Table};
 
 /// Rows evaluated together: enough to keep a tree in cache, few enough to stay in it themselves.
 const BLOCK_ROWS: usize = 64;
 
 pub struct Scorer {
     pub(super) form: Arc<Form>,
+    encoding: Encoding,
     /// Of the file that it was read from.
     sha256: String,
 }
@@ -26,7 +27,18 @@ pub struct Scorer {
 impl Scorer {
     /// Reads a model file; one that is packed may unpack to `bytes_max`.
     pub fn read(file: &[u8], bytes_max: u64) -> Result<Self, FileError> {
-        Ok(Self { form: Arc::new(file::read(file, bytes_max)?), sha256: sha256(file) })
+        let form = file::read(file, bytes_max)?;
+        Ok(Self { encoding: encoding(&form), form: Arc::new(form), sha256: sha256(file) })
+    }
+
+    /// What the features of a table's cells are, `[n_records × n_features]`.
+    pub fn encode(&self, table: &Table) -> Result<Array2<f32>, CellError> {
+        table.encode(&self.encoding)
+    }
+
+    /// The same of the records of a call, which are read once.
+    pub(super) fn numbers<'a>(&self, records: &'a Table) -> Result<&'a Array2<f32>, CellError> {
+        records.numbers(&self.encoding)
     }
 
     pub fn identity(&self) -> Identity {
@@ -47,7 +59,7 @@ impl Scorer {
         if records.n_columns() != expected {
             return Err(ModelError::Width { record: 1, n_columns: records.n_columns(), expected });
         }
-        let rows = records.numbers()?.as_standard_layout();
+        let rows = self.numbers(records)?.as_standard_layout();
         let rows = rows.as_slice().expect("standard layout is contiguous. This is a bug.");
         let mut margins = vec![0.0; records.n_records() * n_outputs];
         let blocks = margins.chunks_mut(BLOCK_ROWS * n_outputs).zip(rows.chunks(BLOCK_ROWS * expected));
@@ -66,6 +78,14 @@ impl Scorer {
         let scores = Array2::from_shape_vec((margins.len() / n_outputs, n_outputs), margins);
         write_answer(&scores.expect("one margin for each record and output. This is a bug."), format)
     }
+}
+
+/// What the cells of each feature's column stand for.
+fn encoding(form: &Form) -> Encoding {
+    Encoding::new(form.features.iter().map(|feature| match feature {
+        Feature::Number => None,
+        Feature::Category(names) => Some(names.as_slice()),
+    }))
 }
 
 /// A scorer that answers messages of some records at most.
