@@ -160,13 +160,14 @@ fn example(name: &str) -> Value {
     definition
 }
 
-/// Every coalition meets 120 baseline rows, and a mean of probabilities has no closed form.
+/// 20,000 coalitions meet 12 baseline rows, and a mean of probabilities has no closed form.
 fn slow() -> Value {
     let mut definition = example("breast-cancer");
     definition["EndpointName"] = json!("slow");
     let shap = &mut definition["ExplainerConfig"]["ClarifyExplainerConfig"]["ShapConfig"];
     shap["UseLogit"] = json!(false);
-    shap["ShapBaselineConfig"]["ShapBaseline"] = json!(vec![records("breast-cancer", 12); 10].join("\n"));
+    shap["ShapBaselineConfig"]["ShapBaseline"] = json!(records("breast-cancer", 12));
+    shap["NumberOfSamples"] = json!(20_000);
     definition
 }
 
