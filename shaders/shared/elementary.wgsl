@@ -40,7 +40,8 @@ fn exponential(unbounded: f32) -> f32 {
     p = p * r + 1.0f / 24.0f;
     p = p * r + 1.0f / 6.0f;
     p = p * r + 0.5f;
-    p = (p * r) * r + r + 1.0f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
     return p * bitcast<f32>((bitcast<u32>(n) << 23u) + ONE_BITS);
 }
 
