@@ -33,7 +33,7 @@ fn exponential(unbounded: f32) -> f32 {
     let x = clamp(unbounded, -EXPONENT_MAX, EXPONENT_MAX);
     let n = i32(round(x * LOG2_E));
     let r = (x - ln_2_high(n)) - f32(n) * LN_2_LOW;
-    // The Taylor polynomial of degree 7, on |r| <= ln 2 / 2.
+    // The Taylor polynomial of degree 7, on |r| <= ln 2 / 2, in a form that drivers leave as it is.
     var p = 1.0f / 5040.0f;
     p = p * r + 1.0f / 720.0f;
     p = p * r + 1.0f / 120.0f;

@@ -68,7 +68,10 @@ impl LayerBuffers {
 
     pub(super) fn room(&self, n_players: usize, n_quads: usize) -> Room {
         let n_words = n_players * width(self.layers[0].n_units) + 2 * self.hidden_units() * n_quads * 4;
-        Room { game_bytes: (size_of::<f32>() * n_words) as u64, record_bytes: 0 }
+        Room {
+            game_bytes: (size_of::<f32>() * n_words) as u64,
+            record_bytes: (size_of::<[u32; 2]>() * self.layers[0].n_inputs) as u64,
+        }
     }
 
     /// Of the widest layer before the last.

@@ -33,13 +33,14 @@ use crate::shap::Panels;
 /// What a GPU may hold and how long it may take.
 #[derive(Clone, Copy, Debug)]
 pub struct GpuLimits {
-    /// Operators kept on the device, in bytes.
+    /// Operators kept on the device, in bytes; as much again of their coalitions.
     pub operator_bytes_max: u64,
     /// Columns of one dispatch, in bytes; larger batches go in several.
     pub dispatch_bytes_max: u64,
     /// Models kept on the device, in bytes.
     pub function_bytes_max: u64,
-    /// What stands between the kernels of one submission, in bytes; larger batches of games go in several.
+    /// What games take on the device in one submission, in bytes, before buffers are rounded up to powers of two; larger
+    /// batches go in several.
     pub work_bytes_max: u64,
     /// A dispatch that has not come back by then counts as lost.
     pub wait_ms_max: u64,

@@ -80,7 +80,10 @@ impl TreeBuffers {
             return Err(DeviceError::Refused(text));
         }
         let game_words = self.game_words + self.n_trees;
-        Ok(Room { game_bytes: (size_of::<u32>() * game_words) as u64, record_bytes: 0 })
+        Ok(Room {
+            game_bytes: (size_of::<u32>() * game_words) as u64,
+            record_bytes: (size_of::<[u32; 2]>() * self.n_keys) as u64,
+        })
     }
 }
 
