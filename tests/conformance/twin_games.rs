@@ -4,7 +4,7 @@
 use explaind::compute::cpu::{Instructions, games};
 use explaind::compute::gpu::GpuLimits;
 use explaind::compute::{Cpu, Device, DeviceError, Explicand, Games, Gpu};
-use explaind::form::{Activation, Body, Layers, Transform, ValueFunction};
+use explaind::form::{Activation, Body, Form, Layers, Node, Transform, TreeEnsemble, ValueFunction, View};
 use explaind::shap::{Link, Matrix, Operator, PANEL_WIDTH};
 use libtest_mimic::Trial;
 use wgpu::DeviceType;
@@ -223,7 +223,6 @@ fn refused(adapter: &wgpu::Adapter) -> Check {
 
 /// One tree of 70 splits below each other, each for another player.
 fn deep(scale: (Transform, Link)) -> Case {
-    use explaind::form::{Form, Node, TreeEnsemble, View};
     let shape = shape(70, 1, 1);
     let mut case = Case::new(Kind::Trees { n_outputs: 1 }, scale, shape);
     let n_inputs = case.function.form.n_features();
@@ -249,29 +248,29 @@ type Disturbance = fn(&mut Case);
 
 const DISTURBANCES: [(&str, Kind, Disturbance); 7] = [
     ("a leaf", Kind::Trees { n_outputs: 1 }, |case| {
-        on_trees(case, |trees| trees.leaves.iter_mut().for_each(|x| *x *= 1.01))
+        on_trees(case, |trees| trees.leaves.iter_mut().for_each(|x| *x *= 1.01));
     }),
     ("the order of the outputs", Kind::Trees { n_outputs: 3 }, |case| {
-        on_trees(case, |trees| trees.outputs.swap(0, 1))
+        on_trees(case, |trees| trees.outputs.swap(0, 1));
     }),
     ("the baseline row's leaves", Kind::Trees { n_outputs: 1 }, |case| {
-        case.function.baseline_leaves.rotate_left(1)
+        case.function.baseline_leaves.rotate_left(1);
     }),
     ("the baseline row's keys", Kind::VectorLeaves { n_outputs: 3 }, |case| {
-        case.function.baseline_keys.rotate_left(1)
+        case.function.baseline_keys.rotate_left(1);
     }),
     ("the baseline row's margins", Kind::Trees { n_outputs: 3 }, |case| {
-        case.function.baseline_margins.rotate_left(1)
+        case.function.baseline_margins.rotate_left(1);
     }),
     ("the baseline row's inputs", Kind::Linear { n_outputs: 1 }, |case| {
-        case.function.baseline_inputs.rotate_left(1)
+        case.function.baseline_inputs.rotate_left(1);
     }),
     ("the players", Kind::Mlp { n_outputs: 3, activation: Activation::Relu }, |case| {
         case.explicands[0].players.swap(0, 1);
     }),
 ];
 
-fn on_trees(case: &mut Case, disturb: fn(&mut explaind::form::TreeEnsemble)) {
+fn on_trees(case: &mut Case, disturb: fn(&mut TreeEnsemble)) {
     let mut form = (*case.function.form).clone();
     if let Body::Trees(trees) = &mut form.body {
         disturb(trees);
