@@ -208,9 +208,9 @@ fn coarse(adapter: &wgpu::Adapter) -> Check {
 }
 
 fn refused(adapter: &wgpu::Adapter) -> Check {
-    let mut gpu = open(adapter, GpuLimits { work_bytes_max: 16 << 10, ..GpuLimits::default() })?;
+    let mut gpu = open(adapter, GpuLimits { work_bytes_max: 32 << 10, ..GpuLimits::default() })?;
     let scale = (Transform::Identity, Link::Identity);
-    let large = Case::new(Kind::Trees { n_outputs: 1 }, scale, shape(40, 17, 1));
+    let large = Case::new(Kind::Trees { n_outputs: 1 }, scale, shape(130, 17, 1));
     let deep = deep(scale);
     for (what, case) in [("bytes", large), ("players", deep)] {
         match case.explained(&mut gpu) {
