@@ -49,28 +49,33 @@ impl Chunks {
 mod tests {
     use super::*;
 
-    fn chunks(game_bytes: u64, record_bytes: u64, n_rows: usize, n_outputs: usize) -> Option<(usize, usize)> {
-        let chunks = Chunks::new(Room { game_bytes, record_bytes }, n_rows, n_outputs, 1_000);
+    /// Records and rows where 1000 bytes are allowed.
+    fn chunks(game_bytes: u64, record_bytes: u64, n_rows: usize) -> Option<(usize, usize)> {
+        let chunks = Chunks::new(Room { game_bytes, record_bytes }, n_rows, 1, 1_000);
         chunks.ok().map(|Chunks { n_records, n_rows }| (n_records, n_rows))
     }
 
     #[test]
     fn chunks_fit_the_limit_and_end_at_blocks_of_rows() {
-        assert_eq!(chunks(10, 100, 1, 1), Some((9, 1)));
-        assert_eq!(chunks(10, 100, 90, 1), Some((1, 90)));
-        assert_eq!(chunks(10, 100, 91, 1), Some((1, 80)));
-        assert_eq!(chunks(50, 200, 17, 1), Some((1, 16)));
-        assert_eq!(chunks(50, 201, 17, 1), None);
-        assert_eq!(chunks(60, 100, 15, 1), Some((1, 15)));
-        assert_eq!(chunks(0, 1_001, 1, 1), None);
+        assert_eq!(chunks(10, 100, 1), Some((9, 1)));
+        assert_eq!(chunks(10, 100, 90), Some((1, 90)));
+        assert_eq!(chunks(10, 100, 91), Some((1, 80)));
+        assert_eq!(chunks(50, 200, 17), Some((1, 16)));
+        assert_eq!(chunks(50, 201, 17), None);
+        assert_eq!(chunks(60, 100, 15), Some((1, 15)));
+        assert_eq!(chunks(0, 1_001, 1), None);
     }
 
     #[test]
     fn no_dispatch_has_more_workgroups_than_a_device_takes() {
-        assert_eq!(chunks(0, 0, 1, 1), Some((1_000, 1)));
-        assert_eq!(chunks(0, 0, 1_000, 1), Some((65, 1_000)));
-        assert_eq!(chunks(0, 0, 1, 30_000), Some((2, 1)));
-        assert_eq!(chunks(0, 0, 70_000, 1), Some((1, 65_520)));
-        assert_eq!(chunks(0, 0, 1, 70_000), None);
+        let chunks = |n_rows, n_outputs| {
+            let chunks = Chunks::new(Room { game_bytes: 0, record_bytes: 0 }, n_rows, n_outputs, u64::MAX);
+            chunks.ok().map(|Chunks { n_records, n_rows }| (n_records, n_rows))
+        };
+        assert_eq!(chunks(1, 1), Some((65_535, 1)));
+        assert_eq!(chunks(1_000, 1), Some((65, 1_000)));
+        assert_eq!(chunks(1, 30_000), Some((2, 1)));
+        assert_eq!(chunks(70_000, 1), Some((1, 65_520)));
+        assert_eq!(chunks(1, 70_000), None);
     }
 }
