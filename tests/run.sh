@@ -43,13 +43,18 @@ install_python() {
     python3 -m venv "$venv" && "$venv/bin/pip" install -q -r "$requirements" && cp "$requirements" "$venv/installed.txt"
 }
 
+# Kernels are checked with what they say they use in front, as the program composes them.
 check_shaders() {
-    local shader
+    local shader used text=target/shader.wgsl
     command -v naga >/dev/null || echo "skipped: no naga on this machine"
     command -v tint >/dev/null || echo "skipped: no tint on this machine"
     for shader in shaders/*.wgsl; do
-        if command -v naga >/dev/null; then naga "$shader" || return 1; fi
-        if command -v tint >/dev/null; then tint --format wgsl -o /dev/null "$shader" || return 1; fi
+        : >"$text"
+        for used in $(sed -n 's|^// uses ||p' "$shader"); do cat "shaders/$used" >>"$text" || return 1; done
+        cat "$shader" >>"$text"
+        echo "$shader"
+        if command -v naga >/dev/null; then naga "$text" || return 1; fi
+        if command -v tint >/dev/null; then tint --format wgsl -o /dev/null "$text" || return 1; fi
     done
 }
 

@@ -12,6 +12,8 @@ mod loss;
 mod models;
 mod oracle;
 mod paths;
+mod random_models;
+mod twin_games;
 mod twins;
 mod wrong_twins;
 
@@ -34,6 +36,7 @@ fn main() {
     }
     trials.extend(functions::trials());
     trials.extend(twins::trials());
+    trials.extend(twin_games::trials());
     trials.extend(loss::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

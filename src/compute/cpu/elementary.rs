@@ -26,7 +26,8 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 1.0 / 24.0;
     let p = p * r + 1.0 / 6.0;
     let p = p * r + 0.5;
-    let p = (p * r) * r + r + 1.0;
+    let p = p * r + 1.0;
+    let p = p * r + 1.0;
     let power_of_two = f32::from_bits((rounded.to_bits() << 23).wrapping_add(1.0_f32.to_bits()));
     p * power_of_two
 }

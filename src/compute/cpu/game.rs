@@ -1,10 +1,12 @@
 //! One record against one baseline row after the other, as its coalitions see it: conjunctions of players for trees and
 //! linear models, steps of the first layer for an MLP.
 
-use super::conjunctions::{ABSENT, Conjunctions, Sum};
+use super::conjunctions::{ABSENT, Conjunctions};
 use super::instructions::Instructions;
 use super::live_leaves::{NOBODY, Rows, live_leaves};
-use super::mlp_values::FirstLayer;
+use super::record::{Keys, Record};
+use super::steps::{self, steps};
+use super::tree_values::{self, Sum};
 use crate::compute::Explicand;
 use crate::form::{Body, Layers, ValueFunction};
 use crate::shap::BitColumns;
@@ -12,30 +14,22 @@ use crate::shap::BitColumns;
 /// One record's game, and room to work.
 pub(super) struct Game<'a, T> {
     pub(super) function: &'a ValueFunction,
-    /// `[n_inputs]`
-    inputs: Vec<f32>,
-    /// `[n_inputs]`, the player behind each input.
-    players: Vec<u32>,
+    record: Record,
     n_players: usize,
-    /// Of the record and their players, `[n_keys]`; empty for layers.
-    keys: Vec<u32>,
-    key_players: Vec<u32>,
+    /// Empty for layers.
+    keys: Keys,
     groups: Groups<T>,
 }
 
 impl<'a, T: Sum> Game<'a, T> {
     pub(super) fn new(function: &'a ValueFunction, explicand: &Explicand) -> Self {
-        let players = input_players(function, explicand);
-        let inputs = function.form.inputs.apply(&explicand.features, function.form.n_features()).into_owned();
-        let (mut keys, mut key_players) = (Vec::new(), Vec::new());
-        if let Body::Trees(trees) = &function.form.body {
-            trees.push_keys(&inputs, &mut keys);
-            key_players.push(NOBODY);
-            key_players.extend(trees.views.iter().map(|view| players[view.input() as usize]));
-        }
-        let n_players = explicand.players.len();
+        let record = Record::of(function, explicand);
+        let keys = match &function.form.body {
+            Body::Trees(trees) => record.keys(trees),
+            Body::Layers(_) => Keys::default(),
+        };
         let groups = Groups::new(&function.form.body);
-        Self { function, inputs, players, n_players, keys, key_players, groups }
+        Self { function, record, n_players: explicand.players.len(), keys, groups }
     }
 
     /// What players add to the margins of a baseline row; trees and linear models only. None when trees have more than
@@ -45,7 +39,7 @@ impl<'a, T: Sum> Game<'a, T> {
         self.groups.lists.iter_mut().for_each(Conjunctions::clear);
         match &function.form.body {
             Body::Trees(trees) => {
-                let (record, players) = (&self.keys, &self.key_players);
+                let Keys { keys: record, players } = &self.keys;
                 let rows = Rows { record, players, baseline: function.baseline_keys(baseline_row) };
                 let leaves = function.baseline_leaves(baseline_row);
                 if !live_leaves(trees, rows, leaves, leaves_max, &mut self.groups.lists) {
@@ -53,8 +47,8 @@ impl<'a, T: Sum> Game<'a, T> {
                 }
             }
             Body::Layers(layers) => {
-                let first = self.first_layer(layers, baseline_row);
-                for (player, steps) in first.steps.chunks_exact(layers.n_outputs()).enumerate() {
+                let steps = self.steps(layers, baseline_row);
+                for (player, steps) in steps.chunks_exact(layers.n_outputs()).enumerate() {
                     self.groups.lists[0].push(&[player as u32], steps.iter().copied());
                 }
             }
@@ -63,31 +57,12 @@ impl<'a, T: Sum> Game<'a, T> {
     }
 
     /// What the record's features add to the first layer's sums, `[n_players × n_units]`.
-    pub(super) fn first_layer(&self, layers: &Layers, baseline_row: usize) -> FirstLayer<T> {
-        let first = &layers.as_slice()[0];
-        let (n_units, n_inputs) = (first.n_outputs(), first.n_inputs());
-        let baseline = &self.function.baseline_inputs[baseline_row * n_inputs..][..n_inputs];
-        let mut steps = vec![0.0; self.n_players * n_units];
-        for (unit, weights) in first.weights.chunks_exact(n_inputs).enumerate() {
-            let inputs = weights.iter().zip(&self.inputs).zip(baseline).zip(&self.players);
-            for (((&weight, &x), &b), &player) in inputs.filter(|(_, player)| **player != NOBODY) {
-                steps[player as usize * n_units + unit] += f64::from(weight) * (f64::from(x) - f64::from(b));
-            }
-        }
-        FirstLayer {
-            sums: self.function.baseline_sums(baseline_row).to_vec(),
-            steps: steps.into_iter().map(T::round).collect(),
-        }
+    pub(super) fn steps(&self, layers: &Layers, baseline_row: usize) -> Vec<T> {
+        let Record { inputs, players } = &self.record;
+        let baseline = &self.function.baseline_inputs[baseline_row * inputs.len()..][..inputs.len()];
+        let rows = steps::Rows { record: inputs, baseline, players };
+        steps(&layers.as_slice()[0], rows, self.n_players)
     }
-}
-
-fn input_players(function: &ValueFunction, explicand: &Explicand) -> Vec<u32> {
-    let mut of_features = vec![NOBODY; function.form.n_features()];
-    for (player, &feature) in explicand.players.iter().enumerate() {
-        of_features[feature as usize] = player as u32;
-    }
-    let features = function.input_features.as_ref().expect("inputs that mix features need rows. This is a bug.");
-    features.iter().map(|&feature| of_features[feature as usize]).collect()
 }
 
 /// What players add: one list for each output with one number each, or one list for all with a number for each.
@@ -117,7 +92,7 @@ impl<T: Sum> Groups<T> {
         let n_padded = (columns.n_words * u64::BITS as usize).max(1);
         for (output, sums) in sums.chunks_exact_mut(n_padded).enumerate() {
             let (list, number) = (output / self.width(), output % self.width());
-            self.lists[list].sums(instructions, (number, self.width()), columns, sums);
+            tree_values::sums(instructions, &self.lists[list], (number, self.width()), columns, sums);
         }
     }
 }

@@ -3,9 +3,10 @@
 
 use super::Instructions;
 use super::game::Game;
+use super::linear_values::FirstLayer;
 use super::mlp_values::mlp_values;
 use super::rows;
-use super::scores::{Rule, Scores, differences};
+use super::scores::{Rule, Scores, differences, trends};
 use crate::compute::Explicand;
 use crate::form::{Body, ValueFunction};
 use crate::shap::{BitColumns, Operator};
@@ -18,10 +19,11 @@ pub fn columns(
     operator: &Operator,
     explicand: &Explicand,
 ) -> Vec<Vec<f32>> {
+    if operator.design.n_pairs == 0 {
+        return vec![Vec::new(); function.form.n_outputs()];
+    }
     let values = values(instructions, function, &operator.columns, explicand);
-    let n_players = operator.design.n_players;
-    let trend = |size: usize| (2.0 * size as f64 / n_players as f64 - 1.0) as f32;
-    let trends: Vec<f32> = (0..=n_players).map(trend).collect();
+    let trends = trends(operator.design.n_players);
     let outputs = values.chunks_exact(operator.columns.n_words * u64::BITS as usize).zip(&explicand.deltas);
     let column =
         |(values, &delta): (&[f32], &f64)| differences(values, operator.coalitions.sizes(), &trends, delta as f32);
@@ -59,7 +61,9 @@ fn margins_of(
     let function = game.function;
     match &function.form.body {
         Body::Layers(layers) if !layers.is_linear() => {
-            mlp_values(instructions, layers, &game.first_layer(layers, baseline_row), columns, margins);
+            let steps = game.steps(layers, baseline_row);
+            let first = FirstLayer { sums: game.function.baseline_sums(baseline_row), steps: &steps };
+            mlp_values(instructions, layers, first, columns, margins);
             let n_padded = columns.n_words * u64::BITS as usize;
             let baseline = function.baseline_margins(baseline_row);
             for (margins, baseline) in margins.chunks_exact_mut(n_padded).zip(baseline) {

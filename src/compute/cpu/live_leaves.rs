@@ -3,7 +3,8 @@
 //! A split asks for a player only where record and baseline row go different ways; a player asked twice on a path answers
 //! the same. So a leaf is met by the coalitions that hold some players and lack others: a conjunction.
 
-use super::conjunctions::{ABSENT, Conjunctions, Sum};
+use super::conjunctions::{ABSENT, Conjunctions};
+use super::tree_values::Sum;
 use crate::form::{Tree, TreeEnsemble};
 
 /// Owns a feature that stays as it is in the baseline row.

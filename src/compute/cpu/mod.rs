@@ -9,10 +9,14 @@ pub mod exact;
 mod game;
 pub mod games;
 mod instructions;
+pub mod linear_values;
 pub mod live_leaves;
 pub mod mlp_values;
+pub mod record;
 mod rows;
 pub mod scores;
+pub mod steps;
+pub mod tree_values;
 
 pub use instructions::Instructions;
 

@@ -9,6 +9,9 @@ use crate::shap::Link;
 /// Baseline rows whose scores are summed before their sum joins the total.
 const BLOCK_ROWS: usize = 16;
 
+/// Probabilities that are summed are cut at e^−87; below this, that could show.
+const SUM_MIN: f32 = 1e-30;
+
 /// How the values of a game come from its margins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -36,7 +39,7 @@ impl Rule {
     }
 
     /// Numbers summed for each output.
-    fn n_sums(self) -> usize {
+    pub fn n_sums(self) -> usize {
         if matches!(self, Self::LogOdds(_)) { 2 } else { 1 }
     }
 }
@@ -99,10 +102,10 @@ impl Scores {
     }
 }
 
-/// NaN where a sum has left the normal numbers, for which float32 is not enough.
+/// NaN where a sum is so small that float32 is not enough.
 fn log_odds(present: f32, absent: f32) -> f32 {
-    let is_normal = present >= f32::MIN_POSITIVE && absent >= f32::MIN_POSITIVE;
-    if is_normal { ln(present) - ln(absent) } else { f32::NAN }
+    let is_enough = present >= SUM_MIN && absent >= SUM_MIN;
+    if is_enough { ln(present) - ln(absent) } else { f32::NAN }
 }
 
 /// One baseline row's share.
@@ -182,6 +185,11 @@ fn softmax(baseline_margins: &[f32], margins: &[f32], present: &mut [f32], mut a
             (0..LANES).for_each(|lane| sums[lane] += others[lane] / total[lane]);
         }
     }
+}
+
+/// (2s − M)/M for each size s of a coalition of M players.
+pub fn trends(n_players: usize) -> Vec<f32> {
+    (0..=n_players).map(|size| (2.0 * size as f64 / n_players as f64 - 1.0) as f32).collect()
 }
 
 /// What the operator multiplies, one element for each pair: v(z) − v(complement) − Δ·(2|z| − M)/M.

@@ -3,15 +3,29 @@
 
 mod adapters;
 mod attribute;
+mod chunks;
+mod design;
 mod faults;
+mod function;
+mod games;
+mod kernel;
+mod layers;
+mod passage;
+mod program;
+mod scores;
+mod shaders;
 mod store;
+mod trees;
+mod warm_up;
 
 pub use adapters::{Choice, adapters, choose};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use attribute::Kernel;
+use attribute::Attribute;
 use faults::Faults;
+use games::GamesKernels;
+use kernel::Context;
 
 use super::{Device, DeviceError, Games};
 use crate::shap::Panels;
@@ -19,17 +33,28 @@ use crate::shap::Panels;
 /// What a GPU may hold and how long it may take.
 #[derive(Clone, Copy, Debug)]
 pub struct GpuLimits {
-    /// Operators kept on the device, in bytes.
+    /// Operators kept on the device, in bytes; as much again of their coalitions.
     pub operator_bytes_max: u64,
     /// Columns of one dispatch, in bytes; larger batches go in several.
     pub dispatch_bytes_max: u64,
+    /// Models kept on the device, in bytes.
+    pub function_bytes_max: u64,
+    /// What games take on the device in one submission, in bytes, before buffers are rounded up to powers of two; larger
+    /// batches go in several.
+    pub work_bytes_max: u64,
     /// A dispatch that has not come back by then counts as lost.
     pub wait_ms_max: u64,
 }
 
 impl Default for GpuLimits {
     fn default() -> Self {
-        Self { operator_bytes_max: 256 << 20, dispatch_bytes_max: 32 << 20, wait_ms_max: 20_000 }
+        Self {
+            operator_bytes_max: 256 << 20,
+            dispatch_bytes_max: 32 << 20,
+            function_bytes_max: 256 << 20,
+            work_bytes_max: 128 << 20,
+            wait_ms_max: 20_000,
+        }
     }
 }
 
@@ -37,7 +62,9 @@ impl Default for GpuLimits {
 pub struct Gpu {
     name: String,
     faults: Faults,
-    kernel: Kernel,
+    context: Context,
+    attribute: Attribute,
+    games: GamesKernels,
 }
 
 impl Gpu {
@@ -53,8 +80,9 @@ impl Gpu {
             let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
                 .map_err(|error| DeviceError::Refused(error.to_string()))?;
             let faults = Faults::watch(&device);
-            let kernel = Kernel::new(device, queue, limits);
-            let mut gpu = Self { name, faults, kernel };
+            let context = Context { device, queue, limits };
+            let (attribute, games) = (Attribute::new(&context), GamesKernels::new(&context));
+            let mut gpu = Self { name, faults, context, attribute, games };
             gpu.warm_up()?;
             Ok(gpu)
         })
@@ -62,7 +90,7 @@ impl Gpu {
 
     /// The wgpu device and queue, so that a drill can lose or disturb them.
     pub fn handles(&self) -> (wgpu::Device, wgpu::Queue) {
-        self.kernel.handles()
+        (self.context.device.clone(), self.context.queue.clone())
     }
 
     fn warm_up(&mut self) -> Result<(), DeviceError> {
@@ -71,6 +99,9 @@ impl Gpu {
         if product != [11.0] {
             return Err(DeviceError::Refused(format!("the warm-up gave {product:?} instead of [11.0]")));
         }
+        warm_up::warm_up(self)?;
+        self.attribute.clear();
+        self.games.clear();
         Ok(())
     }
 }
@@ -86,13 +117,15 @@ impl Device for Gpu {
         operator: &Panels<f32>,
         columns: &Panels<f32>,
     ) -> Result<Vec<f32>, DeviceError> {
-        let result = catch(|| self.kernel.attribute(operator_id, operator, columns));
+        let result = catch(|| self.attribute.attribute(&self.context, operator_id, operator, columns));
         self.faults.check()?;
         result
     }
 
-    fn explain(&mut self, _: Games) -> Result<Vec<f32>, DeviceError> {
-        Err(DeviceError::Refused("games are not written for this device".to_owned()))
+    fn explain(&mut self, games: Games) -> Result<Vec<f32>, DeviceError> {
+        let result = catch(|| self.games.explain(&self.context, &mut self.attribute, games));
+        self.faults.check()?;
+        result
     }
 }
 
