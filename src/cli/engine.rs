@@ -14,6 +14,8 @@ use crate::explain::{Limits, Shared};
 use crate::shap::{DesignLimits, Method, OperatorCache};
 
 pub(super) fn open(engine: &EngineConfig, server: &ServerConfig) -> anyhow::Result<Arc<Shared>> {
+    // So that the system's lists of threads tell the engine's from the server's. A pool that is there already stays.
+    let _ = rayon::ThreadPoolBuilder::new().thread_name(|idx| format!("engine-{idx}")).build_global();
     let limits = Limits {
         records_max: server.records_max,
         attributions_max: server.attributions_max,

@@ -15,6 +15,12 @@ pub struct Conjunctions<T> {
 }
 
 impl<T> Conjunctions<T> {
+    /// None yet, with room for about so many.
+    pub fn with_room(n_conjunctions: usize) -> Self {
+        let [ends, literals] = [n_conjunctions, 4 * n_conjunctions].map(Vec::with_capacity);
+        Self { literals, ends, values: Vec::with_capacity(n_conjunctions) }
+    }
+
     pub fn push(&mut self, literals: &[u32], values: impl Iterator<Item = T>) {
         self.literals.extend_from_slice(literals);
         self.ends.push(self.literals.len() as u32);

@@ -74,11 +74,13 @@ pub(super) struct Groups<T> {
 impl<T: Sum> Groups<T> {
     fn new(body: &Body) -> Self {
         let n_outputs = body.n_outputs();
-        let n_lists = match body {
-            Body::Trees(trees) => n_outputs / trees.leaf_width,
-            Body::Layers(_) => 1,
+        let (n_lists, n_leaves) = match body {
+            // Most trees have few live leaves.
+            Body::Trees(trees) => (n_outputs / trees.leaf_width, 4 * trees.n_trees()),
+            Body::Layers(layers) => (1, layers.n_inputs()),
         };
-        Self { lists: vec![Conjunctions::default(); n_lists], n_outputs }
+        let lists = (0..n_lists).map(|_| Conjunctions::with_room(n_leaves / n_lists)).collect();
+        Self { lists, n_outputs }
     }
 
     /// Numbers of a conjunction.

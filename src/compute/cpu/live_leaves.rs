@@ -62,17 +62,21 @@ impl Walk<'_> {
             let record_side = u32::from(self.rows.record[column] > value);
             let baseline_side = u32::from(self.rows.baseline[column] > value);
             let left = self.tree.left[node];
+            if record_side == baseline_side {
+                n = left + record_side;
+                continue;
+            }
             let player = self.rows.players[column];
-            n = if record_side == baseline_side || path.contains(&player) {
-                left + record_side
-            } else if player == NOBODY || path.contains(&(player | ABSENT)) {
-                left + baseline_side
-            } else {
-                path.push(player);
-                self.descend(left + record_side, path, group);
-                path.pop();
-                path.push(player | ABSENT);
-                left + baseline_side
+            n = match path.iter().find(|&&literal| literal & !ABSENT == player) {
+                Some(&literal) => left + if literal == player { record_side } else { baseline_side },
+                None if player == NOBODY => left + baseline_side,
+                None => {
+                    path.push(player);
+                    self.descend(left + record_side, path, group);
+                    path.pop();
+                    path.push(player | ABSENT);
+                    left + baseline_side
+                }
             };
         }
         path.truncate(length);
