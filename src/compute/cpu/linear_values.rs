@@ -32,10 +32,12 @@ pub(super) fn first_layer(
     units.extend(first.sums.iter().map(|&sum| [sum; LANES]));
     for (player_idx, steps) in first.steps.chunks_exact(first.sums.len()).enumerate() {
         let word = columns.player(player_idx)[start / u64::BITS as usize];
-        let bits = (word >> (start % u64::BITS as usize)) as u32;
+        let bits = (word >> (start % u64::BITS as usize)) as u16;
+        // A product with 1 or 0 is exact, and stays in vectors where a choice by bits does not.
+        let present: Lanes = std::array::from_fn(|lane| f32::from(bits >> lane & 1));
         for (unit, &step) in units.iter_mut().zip(steps) {
-            for (lane, sum) in unit.iter_mut().enumerate() {
-                *sum += if bits & (1 << lane) == 0 { 0.0 } else { step };
+            for (sum, is_present) in unit.iter_mut().zip(present) {
+                *sum += step * is_present;
             }
         }
     }
