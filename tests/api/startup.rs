@@ -103,7 +103,8 @@ fn an_estimator_of_a_flag_that_does_not_fit_the_kernel_is_named() {
     let folder = folder("flags");
     write(&folder, wine(&folder).to_string());
     let path = folder.display().to_string();
-    let command = ["serve", "--kernel", "clarify", "--estimator", "trend", "--endpoints", &path];
+    let command =
+        ["serve", "--device", "cpu", "--kernel", "clarify", "--estimator", "trend", "--endpoints", &path];
     assert_snapshot!(refusal(&mut explaind(&command), &folder), @"explaind: [folder]/endpoint.json: the endpoint cannot serve: PrimaryContainer.Environment.EXPLAIND_ESTIMATOR: the estimator trend is made for the kernel shapley, not for the kernel clarify");
 }
 
