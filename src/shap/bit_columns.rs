@@ -28,6 +28,10 @@ impl BitColumns {
         Self { n_coalitions, n_words, words }
     }
 
+    pub fn n_players(&self) -> usize {
+        self.words.len() / self.n_words.max(1)
+    }
+
     /// `[n_words]`
     pub fn player(&self, player_idx: usize) -> &[u64] {
         &self.words[player_idx * self.n_words..][..self.n_words]

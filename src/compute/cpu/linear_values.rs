@@ -19,6 +19,9 @@ pub struct FirstLayer<'a> {
     pub steps: &'a [f32],
 }
 
+/// Units whose sums stay in registers together.
+const TILE: usize = 4;
+
 /// Appends the units of 16 coalitions from `start` on.
 #[inline(always)]
 pub(super) fn first_layer(
@@ -28,20 +31,45 @@ pub(super) fn first_layer(
     start: usize,
     units: &mut Vec<Lanes>,
 ) {
+    let n_units = first.sums.len();
+    let present: Vec<Lanes> = (0..columns.n_players()).map(|player| presence(columns, player, start)).collect();
     units.clear();
-    units.extend(first.sums.iter().map(|&sum| [sum; LANES]));
-    for (player_idx, steps) in first.steps.chunks_exact(first.sums.len()).enumerate() {
-        let word = columns.player(player_idx)[start / u64::BITS as usize];
-        let bits = (word >> (start % u64::BITS as usize)) as u16;
-        // A product with 1 or 0 is exact, and stays in vectors where a choice by bits does not.
-        let present: Lanes = std::array::from_fn(|lane| f32::from(bits >> lane & 1));
-        for (unit, &step) in units.iter_mut().zip(steps) {
-            for (sum, is_present) in unit.iter_mut().zip(present) {
-                *sum += step * is_present;
+    weighted_sums(first.sums, &present, |unit, player| first.steps[player * n_units + unit], units);
+    units.iter_mut().for_each(|unit| activate(activation, unit));
+}
+
+/// 1 or 0 for each of 16 coalitions: a product with it is exact, and stays in vectors where a choice by bits does not.
+#[inline(always)]
+fn presence(columns: &BitColumns, player_idx: usize, start: usize) -> Lanes {
+    let word = columns.player(player_idx)[start / u64::BITS as usize];
+    let bits = (word >> (start % u64::BITS as usize)) as u16;
+    std::array::from_fn(|lane| f32::from(bits >> lane & 1))
+}
+
+/// Appends bias[u] + Σ_i weight(u, i)·inputs[i] for each unit u, in the order of the inputs.
+#[inline(always)]
+pub(super) fn weighted_sums(
+    bias: &[f32],
+    inputs: &[Lanes],
+    weight: impl Fn(usize, usize) -> f32,
+    units: &mut Vec<Lanes>,
+) {
+    let mut first = 0;
+    for bias in bias.chunks(TILE) {
+        let mut sums = [[0.0; LANES]; TILE];
+        sums.iter_mut().zip(bias).for_each(|(sums, &bias)| *sums = [bias; LANES]);
+        for (idx, input) in inputs.iter().enumerate() {
+            for (unit, sums) in sums.iter_mut().enumerate() {
+                // Units past the last repeat it, and are thrown away.
+                let weight = weight((first + unit).min(first + bias.len() - 1), idx);
+                for (sum, &x) in sums.iter_mut().zip(input) {
+                    *sum += weight * x;
+                }
             }
         }
+        units.extend_from_slice(&sums[..bias.len()]);
+        first += bias.len();
     }
-    units.iter_mut().for_each(|unit| activate(activation, unit));
 }
 
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! Twin of `shaders/mlp_values.wgsl`: dense layers over coalitions, from the units of the first on.
 
 use super::instructions::{Instructions, Kernel};
-use super::linear_values::{FirstLayer, LANES, Lanes, activate, first_layer};
+use super::linear_values::{FirstLayer, LANES, Lanes, activate, first_layer, weighted_sums};
 use crate::form::{Layer, Layers};
 use crate::shap::BitColumns;
 
@@ -47,14 +47,6 @@ impl Kernel for Mlp<'_> {
 #[inline(always)]
 fn dense(layer: &Layer, units: &[Lanes], next: &mut Vec<Lanes>) {
     next.clear();
-    for (weights, &bias) in layer.weights.chunks_exact(units.len()).zip(&layer.bias) {
-        let mut sums = [bias; LANES];
-        for (&weight, unit) in weights.iter().zip(units) {
-            for (sum, &x) in sums.iter_mut().zip(unit) {
-                *sum += weight * x;
-            }
-        }
-        activate(layer.activation, &mut sums);
-        next.push(sums);
-    }
+    weighted_sums(&layer.bias, units, |unit, input| layer.weights[unit * units.len() + input], next);
+    next.iter_mut().for_each(|unit| activate(layer.activation, unit));
 }

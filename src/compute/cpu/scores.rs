@@ -156,34 +156,67 @@ fn each(baseline_margins: &[f32], n_padded: usize, margins: &[f32], sums: &mut [
 /// Coalitions whose classes are exponentiated together.
 const LANES: usize = 16;
 
+type Lanes = [f32; LANES];
+
 /// Adds the probability of each class, and where wanted the sum of all others'.
 #[inline(always)]
-fn softmax(baseline_margins: &[f32], margins: &[f32], present: &mut [f32], mut absent: Option<&mut [f32]>) {
-    let n_padded = margins.len() / baseline_margins.len();
-    for first in (0..n_padded).step_by(LANES) {
-        let lanes = |class: usize| class * n_padded + first..class * n_padded + first + LANES;
-        let margin = |class: usize, lane: usize| baseline_margins[class] + margins[lanes(class)][lane];
-        let mut largest = [f32::NEG_INFINITY; LANES];
-        for class in 0..baseline_margins.len() {
-            (0..LANES).for_each(|lane| largest[lane] = largest[lane].max(margin(class, lane)));
-        }
-        let weight = |class: usize, lane: usize| exp(margin(class, lane) - largest[lane]);
-        let mut total = [0.0_f32; LANES];
-        for class in 0..baseline_margins.len() {
-            (0..LANES).for_each(|lane| total[lane] += weight(class, lane));
-        }
-        for class in 0..baseline_margins.len() {
-            let sums = &mut present[lanes(class)];
-            (0..LANES).for_each(|lane| sums[lane] += weight(class, lane) / total[lane]);
-            let Some(absent) = absent.as_deref_mut() else { continue };
-            // Summed, never 1 − p, which would lose a p near 1.
-            let mut others = [0.0_f32; LANES];
-            for other in (0..baseline_margins.len()).filter(|&other| other != class) {
-                (0..LANES).for_each(|lane| others[lane] += weight(other, lane));
+fn softmax(baseline_margins: &[f32], margins: &[f32], present: &mut [f32], absent: Option<&mut [f32]>) {
+    let (margins, _) = margins.as_chunks();
+    let (present, _) = present.as_chunks_mut();
+    let mut absent = absent.map(|absent| absent.as_chunks_mut().0);
+    let n_blocks = margins.len() / baseline_margins.len();
+    let mut weights = vec![[0.0; LANES]; baseline_margins.len()];
+    for block in 0..n_blocks {
+        let total = exponentials(baseline_margins, margins.iter().skip(block).step_by(n_blocks), &mut weights);
+        for class in 0..weights.len() {
+            add_quotients(&mut present[class * n_blocks + block], &weights[class], &total);
+            if let Some(absent) = &mut absent {
+                add_quotients(&mut absent[class * n_blocks + block], &others(&weights, class), &total);
             }
-            let sums = &mut absent[lanes(class)];
-            (0..LANES).for_each(|lane| sums[lane] += others[lane] / total[lane]);
         }
+    }
+}
+
+/// Writes e^(margin − the largest one) of each class and gives their sums.
+#[inline(always)]
+fn exponentials<'a>(
+    baseline_margins: &[f32],
+    margins: impl Iterator<Item = &'a Lanes>,
+    weights: &mut [Lanes],
+) -> Lanes {
+    let mut largest = [f32::NEG_INFINITY; LANES];
+    for ((weights, margins), baseline) in weights.iter_mut().zip(margins).zip(baseline_margins) {
+        for ((weight, margin), largest) in weights.iter_mut().zip(margins).zip(&mut largest) {
+            *weight = baseline + margin;
+            *largest = largest.max(*weight);
+        }
+    }
+    let mut total = [0.0; LANES];
+    for weights in weights {
+        for ((weight, largest), total) in weights.iter_mut().zip(&largest).zip(&mut total) {
+            *weight = exp(*weight - largest);
+            *total += *weight;
+        }
+    }
+    total
+}
+
+/// Summed, never subtracted from the total, which would lose a probability near 1.
+#[inline(always)]
+fn others(weights: &[Lanes], class: usize) -> Lanes {
+    let mut sums = [0.0; LANES];
+    for (other, weights) in weights.iter().enumerate() {
+        if other != class {
+            sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight);
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn add_quotients(sums: &mut Lanes, dividends: &Lanes, divisors: &Lanes) {
+    for ((sum, dividend), divisor) in sums.iter_mut().zip(dividends).zip(divisors) {
+        *sum += dividend / divisor;
     }
 }
 
