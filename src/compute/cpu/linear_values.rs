@@ -22,20 +22,62 @@ pub struct FirstLayer<'a> {
 /// Units whose sums stay in registers together.
 const TILE: usize = 4;
 
-/// Appends the units of 16 coalitions from `start` on.
+/// Weights of a layer as they are met: four units side by side, input after input; those past the last unit are 0.
+pub(super) struct Tiles {
+    n_units: usize,
+    n_inputs: usize,
+    /// `[n_tiles × 4]`
+    bias: Vec<[f32; TILE]>,
+    /// `[n_tiles × n_inputs × 4]`
+    weights: Vec<[f32; TILE]>,
+}
+
+impl Tiles {
+    /// `weight` is that of a unit and an input.
+    pub(super) fn new(bias: &[f32], n_inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+        let (n_units, n_tiles) = (bias.len(), bias.len().div_ceil(TILE));
+        let of_tile = |tile: usize, of_unit: &dyn Fn(usize) -> f32| {
+            std::array::from_fn(|idx| TILE * tile + idx)
+                .map(|unit| if unit < n_units { of_unit(unit) } else { 0.0 })
+        };
+        let pairs = (0..n_tiles).flat_map(|tile| (0..n_inputs).map(move |input| (tile, input)));
+        Self {
+            n_units,
+            n_inputs,
+            bias: (0..n_tiles).map(|tile| of_tile(tile, &|unit| bias[unit])).collect(),
+            weights: pairs.map(|(tile, input)| of_tile(tile, &|unit| weight(unit, input))).collect(),
+        }
+    }
+
+    pub(super) fn of_first_layer(first: FirstLayer, n_players: usize) -> Self {
+        let n_units = first.sums.len();
+        Self::new(first.sums, n_players, |unit, player| first.steps[player * n_units + unit])
+    }
+
+    /// Writes bias + Σ weight·input of each unit, in the order of the inputs.
+    #[inline(always)]
+    pub(super) fn sums(&self, inputs: &[Lanes], units: &mut Vec<Lanes>) {
+        units.clear();
+        for (bias, weights) in self.bias.iter().zip(self.weights.chunks_exact(self.n_inputs.max(1))) {
+            let mut sums = bias.map(|bias| [bias; LANES]);
+            for (weights, input) in weights.iter().zip(inputs) {
+                for (sums, &weight) in sums.iter_mut().zip(weights) {
+                    for (sum, &x) in sums.iter_mut().zip(input) {
+                        *sum += weight * x;
+                    }
+                }
+            }
+            units.extend_from_slice(&sums);
+        }
+        units.truncate(self.n_units);
+    }
+}
+
+/// Which players are present in 16 coalitions from `start` on, `[n_players]`.
 #[inline(always)]
-pub(super) fn first_layer(
-    activation: Activation,
-    first: FirstLayer,
-    columns: &BitColumns,
-    start: usize,
-    units: &mut Vec<Lanes>,
-) {
-    let n_units = first.sums.len();
-    let present: Vec<Lanes> = (0..columns.n_players()).map(|player| presence(columns, player, start)).collect();
-    units.clear();
-    weighted_sums(first.sums, &present, |unit, player| first.steps[player * n_units + unit], units);
-    units.iter_mut().for_each(|unit| activate(activation, unit));
+pub(super) fn presences(columns: &BitColumns, start: usize, present: &mut Vec<Lanes>) {
+    present.clear();
+    present.extend((0..columns.n_players()).map(|player| presence(columns, player, start)));
 }
 
 /// 1 or 0 for each of 16 coalitions: a product with it is exact, and stays in vectors where a choice by bits does not.
@@ -44,32 +86,6 @@ fn presence(columns: &BitColumns, player_idx: usize, start: usize) -> Lanes {
     let word = columns.player(player_idx)[start / u64::BITS as usize];
     let bits = (word >> (start % u64::BITS as usize)) as u16;
     std::array::from_fn(|lane| f32::from(bits >> lane & 1))
-}
-
-/// Appends bias[u] + Σ_i weight(u, i)·inputs[i] for each unit u, in the order of the inputs.
-#[inline(always)]
-pub(super) fn weighted_sums(
-    bias: &[f32],
-    inputs: &[Lanes],
-    weight: impl Fn(usize, usize) -> f32,
-    units: &mut Vec<Lanes>,
-) {
-    let mut first = 0;
-    for bias in bias.chunks(TILE) {
-        let mut sums = [[0.0; LANES]; TILE];
-        sums.iter_mut().zip(bias).for_each(|(sums, &bias)| *sums = [bias; LANES]);
-        for (idx, input) in inputs.iter().enumerate() {
-            for (unit, sums) in sums.iter_mut().enumerate() {
-                // Units past the last repeat it, and are thrown away.
-                let weight = weight((first + unit).min(first + bias.len() - 1), idx);
-                for (sum, &x) in sums.iter_mut().zip(input) {
-                    *sum += weight * x;
-                }
-            }
-        }
-        units.extend_from_slice(&sums[..bias.len()]);
-        first += bias.len();
-    }
 }
 
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! Twin of `shaders/mlp_values.wgsl`: dense layers over coalitions, from the units of the first on.
 
 use super::instructions::{Instructions, Kernel};
-use super::linear_values::{FirstLayer, LANES, Lanes, activate, first_layer, weighted_sums};
+use super::linear_values::{FirstLayer, LANES, Tiles, activate, presences};
 use crate::form::{Layer, Layers};
 use crate::shap::BitColumns;
 
@@ -30,11 +30,18 @@ impl Kernel for Mlp<'_> {
     fn run(self) {
         let Self { layers, first, columns, margins } = self;
         let n_padded = columns.n_words * u64::BITS as usize;
+        let of_layer = |layer: &Layer| {
+            let n_inputs = layer.n_inputs();
+            Tiles::new(&layer.bias, n_inputs, |unit, input| layer.weights[unit * n_inputs + input])
+        };
+        let mut tiles = vec![Tiles::of_first_layer(first, columns.n_players())];
+        tiles.extend(layers[1..].iter().map(of_layer));
         let (mut units, mut next) = (Vec::new(), Vec::new());
         for start in (0..n_padded).step_by(LANES) {
-            first_layer(layers[0].activation, first, columns, start, &mut units);
-            for layer in &layers[1..] {
-                dense(layer, &units, &mut next);
+            presences(columns, start, &mut units);
+            for (tiles, layer) in tiles.iter().zip(layers) {
+                tiles.sums(&units, &mut next);
+                next.iter_mut().for_each(|unit| activate(layer.activation, unit));
                 std::mem::swap(&mut units, &mut next);
             }
             for (margins, unit) in margins.chunks_exact_mut(n_padded).zip(&units) {
@@ -42,11 +49,4 @@ impl Kernel for Mlp<'_> {
             }
         }
     }
-}
-
-#[inline(always)]
-fn dense(layer: &Layer, units: &[Lanes], next: &mut Vec<Lanes>) {
-    next.clear();
-    weighted_sums(&layer.bias, units, |unit, input| layer.weights[unit * units.len() + input], next);
-    next.iter_mut().for_each(|unit| activate(layer.activation, unit));
 }

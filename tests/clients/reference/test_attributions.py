@@ -63,7 +63,7 @@ def server(serve, define, boosters, examples):
     definitions.append(define("regression", boosters["regression"].save_model, csv(BASELINES["twenty-rows"])))
     wide = {
         "listed": {"n_samples": 2**13 - 2},
-        "sampled-kernel-shap": {},
+        "sampled-kernel-shap": {"environment": {"EXPLAIND_ESTIMATOR": "kernel-shap"}},
         "sampled-trend": {"environment": {"EXPLAIND_ESTIMATOR": "trend"}},
     }
     for name, more in wide.items():
