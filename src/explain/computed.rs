@@ -78,7 +78,7 @@ impl Computed<'_> {
 
     async fn closed_forms(&self, games: Vec<Own>) -> Result<Solved, ExplainError> {
         let (function, n_features) = (Arc::clone(self.function), self.n_features);
-        let n_steps = function.n_baseline_rows() * function.form.steps_per_row();
+        let n_steps = function.n_baseline_rows() * function.steps_per_row;
         let finish = move |(posed, explicand): Own| {
             let phi = exact::attributions(&function, &explicand);
             posed.finish(n_features, |output, delta| adding_up(phi.column(output).to_vec(), delta))
@@ -94,7 +94,7 @@ impl Computed<'_> {
         games: Vec<Own>,
     ) -> Result<(Vec<Solved>, usize), ExplainError> {
         let (function, shared) = (Arc::clone(self.function), Arc::clone(&operator));
-        let n_steps = function.n_baseline_rows() * function.form.steps_per_row() * operator.columns.n_coalitions;
+        let n_steps = function.n_baseline_rows() * function.steps_per_row * operator.columns.n_coalitions;
         let play = move |(posed, explicand): Own| {
             let (values, clipped) = double::values(&function, &shared.columns, &explicand);
             match values.iter().find(|value| !value.is_finite()) {

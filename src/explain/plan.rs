@@ -111,7 +111,7 @@ impl Cost {
     pub(super) fn of(valuation: &Valuation, n_outputs: usize) -> Self {
         let n_steps = match valuation {
             Valuation::Asked(_) => 0,
-            Valuation::Computed { function, .. } => function.n_baseline_rows() * function.form.steps_per_row(),
+            Valuation::Computed { function, .. } => function.n_baseline_rows() * function.steps_per_row,
         };
         Self { n_outputs, n_steps }
     }

@@ -85,6 +85,14 @@ impl Body {
         }
     }
 
+    /// Whether margins are sums of what conjunctions of players add.
+    pub fn is_sum(&self) -> bool {
+        match self {
+            Self::Trees(_) => true,
+            Self::Layers(layers) => layers.is_linear(),
+        }
+    }
+
     pub fn n_outputs(&self) -> usize {
         match self {
             Self::Trees(trees) => trees.n_outputs,

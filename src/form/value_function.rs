@@ -32,6 +32,8 @@ pub struct ValueFunction {
     pub baseline_leaves: Vec<u32>,
     /// `[n_baseline_rows × n_units]`, of the first layer; empty without layers.
     pub baseline_sums: Vec<f32>,
+    /// What one row costs, in steps down a tree or products, about.
+    pub steps_per_row: usize,
     /// `[n_features]`, whether a feature differs among the baseline rows.
     varies: Vec<bool>,
 }
@@ -50,6 +52,7 @@ impl ValueFunction {
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             input_features: form.inputs.features(form.n_features()),
+            steps_per_row: form.steps_per_row(),
             varies: baseline.columns().into_iter().map(varies).collect(),
             form,
             baseline,

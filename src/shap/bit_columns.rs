@@ -32,6 +32,11 @@ impl BitColumns {
         self.words.len() / self.n_words.max(1)
     }
 
+    /// Coalitions with those that fill the last word.
+    pub fn n_padded(&self) -> usize {
+        self.n_words * WORD_BITS
+    }
+
     /// `[n_words]`
     pub fn player(&self, player_idx: usize) -> &[u64] {
         &self.words[player_idx * self.n_words..][..self.n_words]

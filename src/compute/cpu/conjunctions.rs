@@ -27,12 +27,8 @@ impl<T> Conjunctions<T> {
         self.values.extend(values);
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.ends.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
     }
 
     pub fn clear(&mut self) {

@@ -8,16 +8,13 @@ use super::game::{Game, Groups};
 use super::rows;
 use super::scores::Rule;
 use crate::compute::Explicand;
-use crate::form::{Body, Transform, ValueFunction};
+use crate::form::{Transform, ValueFunction};
 use crate::shap::{BitColumns, Clipped, LogOdds, score_logit};
 
 /// Values on the link's scale, `[n_coalitions × n_outputs]`, and how many scores the link had to clip.
 pub fn values(function: &ValueFunction, columns: &BitColumns, explicand: &Explicand) -> (Array2<f64>, Clipped) {
     let mut means = Means::new(function, columns.n_coalitions);
-    let is_sum = match &function.form.body {
-        Body::Trees(_) => true,
-        Body::Layers(layers) => layers.is_linear(),
-    };
+    let is_sum = function.form.body.is_sum();
     let mut game = function.input_features.as_ref().filter(|_| is_sum).map(|_| Game::new(function, explicand));
     for baseline_row in 0..function.n_baseline_rows() {
         let leaves_max = rows::leaves_max(function);
@@ -36,7 +33,7 @@ fn by_conjunctions(
     columns: &BitColumns,
     means: &mut Means,
 ) {
-    let (n_outputs, n_padded) = (function.form.n_outputs(), columns.n_words * u64::BITS as usize);
+    let (n_outputs, n_padded) = (function.form.n_outputs(), columns.n_padded());
     let mut sums = vec![0.0; n_outputs * n_padded];
     groups.sums(Instructions::detect(), columns, &mut sums);
     let baseline = function.baseline_margins(baseline_row);

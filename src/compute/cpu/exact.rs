@@ -12,17 +12,14 @@ use super::conjunctions::{ABSENT, Conjunctions};
 use super::game::Game;
 use super::scores::Rule;
 use crate::compute::Explicand;
-use crate::form::{Body, ValueFunction};
+use crate::form::ValueFunction;
 
 /// What answers call it.
 pub const NAME: &str = "exact";
 
 /// Whether the function's games have one.
 pub fn applies(function: &ValueFunction) -> bool {
-    let is_sum = match &function.form.body {
-        Body::Trees(_) => true,
-        Body::Layers(layers) => layers.is_linear(),
-    };
+    let is_sum = function.form.body.is_sum();
     is_sum && function.input_features.is_some() && Rule::of(function) == Some(Rule::Margin)
 }
 

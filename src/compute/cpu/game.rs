@@ -91,7 +91,7 @@ impl<T: Sum> Groups<T> {
     /// Writes the sums of all coalitions, `[n_outputs × n_padded]`.
     pub(super) fn sums(&self, instructions: Instructions, columns: &BitColumns, sums: &mut [T]) {
         // Without players there are no coalitions, and no sums.
-        let n_padded = (columns.n_words * u64::BITS as usize).max(1);
+        let n_padded = columns.n_padded().max(1);
         for (output, sums) in sums.chunks_exact_mut(n_padded).enumerate() {
             let (list, number) = (output / self.width(), output % self.width());
             tree_values::sums(instructions, &self.lists[list], (number, self.width()), columns, sums);

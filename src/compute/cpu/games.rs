@@ -24,7 +24,7 @@ pub fn columns(
     }
     let values = values(instructions, function, &operator.columns, explicand);
     let trends = trends(operator.design.n_players);
-    let outputs = values.chunks_exact(operator.columns.n_words * u64::BITS as usize).zip(&explicand.deltas);
+    let outputs = values.chunks_exact(operator.columns.n_padded()).zip(&explicand.deltas);
     let column =
         |(values, &delta): (&[f32], &f64)| differences(values, operator.coalitions.sizes(), &trends, delta as f32);
     outputs.map(column).collect()
@@ -38,7 +38,7 @@ fn values(
     explicand: &Explicand,
 ) -> Vec<f32> {
     let rule = Rule::of(function).expect("such values need float64. This is a bug.");
-    let (n_outputs, n_padded) = (function.form.n_outputs(), columns.n_words * u64::BITS as usize);
+    let (n_outputs, n_padded) = (function.form.n_outputs(), columns.n_padded());
     let mut game = Game::<f32>::new(function, explicand);
     let mut scores = Scores::new(instructions, rule, n_outputs, n_padded);
     let mut margins = vec![0.0; n_outputs * n_padded];
@@ -64,7 +64,7 @@ fn margins_of(
             let steps = game.steps(layers, baseline_row);
             let first = FirstLayer { sums: game.function.baseline_sums(baseline_row), steps: &steps };
             mlp_values(instructions, layers, first, columns, margins);
-            let n_padded = columns.n_words * u64::BITS as usize;
+            let n_padded = columns.n_padded();
             let baseline = function.baseline_margins(baseline_row);
             for (margins, baseline) in margins.chunks_exact_mut(n_padded).zip(baseline) {
                 margins.iter_mut().for_each(|margin| *margin -= baseline);
@@ -84,7 +84,7 @@ fn row_by_row(
     columns: &BitColumns,
     margins: &mut [f32],
 ) {
-    let n_padded = columns.n_words * u64::BITS as usize;
+    let n_padded = columns.n_padded();
     let (baseline, mut of_rows) = (function.baseline_margins(baseline_row), Vec::new());
     for first in (0..columns.n_coalitions).step_by(rows::BLOCK_COALITIONS) {
         let here = first..columns.n_coalitions.min(first + rows::BLOCK_COALITIONS);

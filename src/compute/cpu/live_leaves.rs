@@ -29,12 +29,14 @@ pub fn live_leaves<T: Sum>(
     leaves_max: usize,
     groups: &mut [Conjunctions<T>],
 ) -> bool {
-    let mut path = Vec::new();
+    let (mut path, mut n_leaves) = (Vec::new(), 0);
     for (t, &baseline_leaf) in baseline_leaves.iter().enumerate() {
         let group = &mut groups[trees.outputs[t] as usize];
         let walk = Walk { trees, tree: trees.tree(t), rows, baseline_leaf };
+        let n_before = group.len();
         walk.descend(0, &mut path, group);
-        if groups.iter().map(Conjunctions::len).sum::<usize>() > leaves_max {
+        n_leaves += group.len() - n_before;
+        if n_leaves > leaves_max {
             return false;
         }
     }

@@ -29,7 +29,7 @@ impl Kernel for Mlp<'_> {
     #[inline(always)]
     fn run(self) {
         let Self { layers, first, columns, margins } = self;
-        let n_padded = columns.n_words * u64::BITS as usize;
+        let n_padded = columns.n_padded();
         let of_layer = |layer: &Layer| {
             let n_inputs = layer.n_inputs();
             Tiles::new(&layer.bias, n_inputs, |unit, input| layer.weights[unit * n_inputs + input])

@@ -15,7 +15,7 @@ pub(super) const BLOCK_COALITIONS: usize = 64;
 const LEAVES_PER_STEP: usize = 16;
 
 pub(super) fn leaves_max(function: &ValueFunction) -> usize {
-    LEAVES_PER_STEP * function.form.steps_per_row()
+    LEAVES_PER_STEP * function.steps_per_row
 }
 
 /// Writes the margins of some neighbouring coalitions, `[n_coalitions_here × n_outputs]`.

@@ -8,6 +8,8 @@ mod folder;
 mod lightgbm;
 pub mod onnx;
 mod predictor;
+#[cfg(test)]
+mod renumber;
 mod scorer;
 mod scores;
 pub mod xgboost;

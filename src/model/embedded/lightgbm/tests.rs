@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::load;
 use crate::form::{Form, Transform};
+use crate::model::embedded::renumber::renumber;
 
 /// Tree 0: feature 0 at 0.1 (NaN is missing, goes left), then categories {1, 33} of feature 1. Tree 1: one leaf.
 /// Tree 2: feature 2 at −0.5, zero is missing and goes left. Tree 3: feature 2 at 0, where nothing is missing.
@@ -318,17 +319,6 @@ fn check_hostile(bytes: &[u8]) {
 fn number_strategy() -> impl Strategy<Value = &'static str> {
     let numbers = "-1 0 1 2 3 4 5 -0 1e39 -1e308 nan inf 4294967295 99999999999999999999";
     prop::sample::select(numbers.split(' ').collect::<Vec<_>>())
-}
-
-/// Replaces the numbers at some places.
-fn renumber(text: &str, changes: &[(prop::sample::Index, &str)]) -> Vec<u8> {
-    let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'-';
-    let mut parts: Vec<&[u8]> = text.as_bytes().chunk_by(|&a, &b| is_digit(a) == is_digit(b)).collect();
-    let places: Vec<usize> = (0..parts.len()).filter(|&i| is_digit(parts[i][0])).collect();
-    for (place, number) in changes {
-        parts[*place.get(&places)] = number.as_bytes();
-    }
-    parts.concat()
 }
 
 proptest! {

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::load;
 use crate::form::{Body, Form, TreeEnsemble};
+use crate::model::embedded::renumber::renumber;
 
 /// Tree 0 keeps its children apart, tree 1 has two deleted nodes, one linked to itself.
 pub(super) const MODEL: &str = r#"{"learner":{"attributes":{"best_iteration":"0","note":"a \"NaN\\"},
@@ -160,17 +161,6 @@ fn check_hostile(bytes: &[u8]) {
 fn number_strategy() -> impl Strategy<Value = &'static str> {
     let numbers = "-1 0 1 2 3 4 5 -0 1e39 -1e308 NaN Infinity 2147483648 99999999999999999999 null []";
     prop::sample::select(numbers.split(' ').collect::<Vec<_>>())
-}
-
-/// Replaces the numbers at some places, whether they stand in a string or not.
-fn renumber(text: &str, changes: &[(prop::sample::Index, &str)]) -> Vec<u8> {
-    let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'-';
-    let mut parts: Vec<&[u8]> = text.as_bytes().chunk_by(|&a, &b| is_digit(a) == is_digit(b)).collect();
-    let places: Vec<usize> = (0..parts.len()).filter(|&i| is_digit(parts[i][0])).collect();
-    for (place, number) in changes {
-        parts[*place.get(&places)] = number.as_bytes();
-    }
-    parts.concat()
 }
 
 proptest! {
