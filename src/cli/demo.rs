@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -18,7 +19,7 @@ use super::signals::Signals;
 use super::{chart, engine, serve};
 use crate::aws::{definition, headers};
 use crate::config::{ContainerConfig, EngineConfig, ServerConfig};
-use crate::endpoints::{ModelSource, Registry};
+use crate::endpoints::{Endpoint, ModelSource, Registry};
 use crate::{http, telemetry};
 
 /// Our own answer to one record is a few KiB.
@@ -96,10 +97,11 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
     let link = setup.explainer.as_ref().map_or(crate::shap::Link::Identity, |explainer| explainer.link);
     let record = bundle.records.lines().next().context("the bundled records are empty. This is a bug.")?;
     serve::run_to_end(&shared, async {
-        let mut registry = Registry::default();
-        registry
-            .insert(setup.open(&shared, &engine::load_limits(&config.engine.open, &config.containers)).await?)?;
-        let app = http::App::new(registry, config.server, metrics);
+        let limits = engine::load_limits(&config.engine.open, &config.containers);
+        let opened = setup.open(&shared, &limits).await?;
+        let registry = Registry::default();
+        registry.put(Endpoint::single(bundle.name.to_owned(), headers::VARIANT, opened));
+        let app = http::App::new(Arc::new(registry), config.server, metrics);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -1,5 +1,6 @@
 //! `explaind serve`: definitions → endpoints → HTTP until SIGTERM or Ctrl-C.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,9 +11,9 @@ use tokio::net::TcpListener;
 
 use super::engine;
 use super::signals::Signals;
-use crate::aws::definition;
+use crate::aws::{definition, headers};
 use crate::config::ServeConfig;
-use crate::endpoints::{Endpoint, Registry, SetupError};
+use crate::endpoints::{Endpoint, Registry, Setup, SetupError};
 use crate::explain::Shared;
 use crate::fetch::read_file;
 use crate::{http, telemetry};
@@ -26,9 +27,8 @@ pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
     let grace = Duration::from_millis(config.server.drain_grace_ms);
     run_to_end(&shared, async {
         let registry = open_endpoints(&config, &shared).await?;
-        let names: Vec<&str> = registry.names().collect();
-        tracing::info!(device = shared.attributor.device(), endpoints = ?names, "ready");
-        let app = http::App::new(registry, config.server, metrics);
+        tracing::info!(device = shared.attributor.device(), endpoints = ?registry.names(), "ready");
+        let app = http::App::new(Arc::new(registry), config.server, metrics);
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
         let signals = Signals::install()?;
@@ -82,21 +82,30 @@ fn definitions_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 async fn open_endpoints(config: &ServeConfig, shared: &Arc<Shared>) -> anyhow::Result<Registry> {
-    let mut registry = Registry::default();
+    let registry = Registry::default();
+    // Names differ in more than their case.
+    let mut places = HashMap::new();
     for path in definition_files(&config.endpoints)? {
-        let endpoint = open_endpoint(&path, config, shared)
-            .await
-            .with_context(|| format!("{}: the endpoint cannot serve", path.display()))?;
-        registry.insert(endpoint).with_context(|| path.display().to_string())?;
+        let setup = read_definition(&path, config).with_context(|| cannot_serve(&path))?;
+        let name = setup.name.clone();
+        if let Some(other) = places.insert(name.to_ascii_lowercase(), path.clone()) {
+            bail!("{}: the endpoint {name:?} is also defined in {}", path.display(), other.display());
+        }
+        let limits = engine::load_limits(&config.engine.open, &config.containers);
+        let opened = setup.open(shared, &limits).await.map_err(in_member).with_context(|| cannot_serve(&path))?;
+        registry.put(Endpoint::single(name, headers::VARIANT, opened));
     }
     Ok(registry)
 }
 
-async fn open_endpoint(path: &Path, config: &ServeConfig, shared: &Arc<Shared>) -> anyhow::Result<Endpoint> {
+fn cannot_serve(path: &Path) -> String {
+    format!("{}: the endpoint cannot serve", path.display())
+}
+
+fn read_definition(path: &Path, config: &ServeConfig) -> anyhow::Result<Setup> {
     let json = read_file(path, DEFINITION_BYTES_MAX)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let setup = definition::read(&json, folder, engine::defaults(&config.engine.open)?)?;
-    setup.open(shared, &engine::load_limits(&config.engine.open, &config.containers)).await.map_err(in_member)
+    Ok(definition::read(&json, folder, engine::defaults(&config.engine.open)?)?)
 }
 
 /// With the member of the definition that it is about.

@@ -41,11 +41,11 @@ pub(super) fn forward(
     source: &ModelSource,
     records_max: usize,
     limits: &LoadLimits,
-) -> Result<Box<dyn Forward>, SetupError> {
+) -> Result<Arc<dyn Forward>, SetupError> {
     let forward = move |scorer| EmbeddedForward::new(scorer, records_max);
     Ok(match source {
-        ModelSource::Folder(path) => Box::new(folder(path, limits, move |scorer| Ok(forward(scorer)))?),
-        file => Box::new(forward(load(file, limits)?)),
+        ModelSource::Folder(path) => Arc::new(folder(path, limits, move |scorer| Ok(forward(scorer)))?),
+        file => Arc::new(forward(load(file, limits)?)),
     })
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::files::MODEL_FILE_ANSWERS;
 use super::setup::{BaselineSource, ContainerSource, ExplainerSetup, FeatureType, ModelSource, Setup};
 use super::stamp::{Stamp, Stamped};
-use super::{Endpoint, Explained, Service, files};
+use super::{Explained, Opened, Service, files};
 use crate::config::ContainerConfig;
 use crate::explain::{Explainer, Settings, Shared};
 use crate::fetch::{FetchError, fetch};
@@ -91,8 +91,8 @@ pub enum AttributeError {
 
 impl Setup {
     /// Loads model and baseline and checks all parts against each other.
-    pub async fn open(self, shared: &Arc<Shared>, limits: &LoadLimits) -> Result<Endpoint, SetupError> {
-        let Self { name, model, explainer } = self;
+    pub async fn open(self, shared: &Arc<Shared>, limits: &LoadLimits) -> Result<Opened, SetupError> {
+        let Self { model, explainer, .. } = self;
         let service = match explainer {
             Some(explainer) => {
                 Service::Explain(Arc::new(open_explained(&model, explainer, shared, limits).await?))
@@ -102,7 +102,7 @@ impl Setup {
                 files => files::forward(files, shared.limits.records_max, limits)?,
             }),
         };
-        Ok(Endpoint { name, has_many_models: model.is_many(), service })
+        Ok(Opened { has_many_models: model.is_many(), service })
     }
 }
 
@@ -224,11 +224,11 @@ fn models(source: &ContainerSource, limits: &LoadLimits) -> Models {
 }
 
 /// A container whose answers are passed through; its clients speak as they do to SageMaker.
-fn forwarding(source: &ContainerSource, limits: &LoadLimits, records_max: usize) -> Box<dyn Forward> {
+fn forwarding(source: &ContainerSource, limits: &LoadLimits, records_max: usize) -> Arc<dyn Forward> {
     match models(source, limits) {
-        Models::Many(models) => Box::new(models),
-        Models::One(model) if source.protocol == Protocol::SageMaker => Box::new(model),
-        Models::One(model) => Box::new(Translator::new(model, records_max)),
+        Models::Many(models) => Arc::new(models),
+        Models::One(model) if source.protocol == Protocol::SageMaker => Arc::new(model),
+        Models::One(model) => Arc::new(Translator::new(model, records_max)),
     }
 }
 

@@ -2,7 +2,7 @@
 //! that a model that hangs does not stop them all.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -11,8 +11,8 @@ use crate::telemetry;
 
 pub(super) struct Admission {
     server: Room,
-    /// Where there are several.
-    endpoints: HashMap<String, Room>,
+    /// Of endpoints that were asked while there were several.
+    endpoints: Mutex<HashMap<String, Room>>,
 }
 
 /// Requests of the whole server, or of one endpoint.
@@ -44,17 +44,8 @@ pub(super) struct Turn {
 }
 
 impl Admission {
-    pub(super) fn new<'a>(
-        running_max: usize,
-        waiting_max: usize,
-        endpoints: impl ExactSizeIterator<Item = &'a str>,
-    ) -> Self {
-        let server = Room::new("this server", running_max, waiting_max);
-        // A single endpoint may have it all.
-        let n_endpoints = endpoints.len();
-        let rooms = endpoints.filter(|_| n_endpoints > 1);
-        let room = || Room::new("one endpoint", share(running_max), share(waiting_max));
-        Self { server, endpoints: rooms.map(|name| (name.to_owned(), room())).collect() }
+    pub(super) fn new(running_max: usize, waiting_max: usize) -> Self {
+        Self { server: Room::new("this server", running_max, waiting_max), endpoints: Mutex::default() }
     }
 
     /// Refuses before a body is read what would be refused after it.
@@ -62,10 +53,22 @@ impl Admission {
         self.server.check()
     }
 
-    pub(super) fn enter(&self, endpoint: &str) -> Result<Place, InvokeError> {
-        let rooms = self.endpoints.get(endpoint).into_iter().chain([&self.server]);
-        let entries = rooms.map(Room::enter).collect::<Result<_, InvokeError>>()?;
+    /// A single endpoint may have it all.
+    pub(super) fn enter(&self, endpoint: &str, n_endpoints: usize) -> Result<Place, InvokeError> {
+        let own = if n_endpoints > 1 { Some(self.enter_own(endpoint)?) } else { None };
+        let entries = own.into_iter().chain([self.server.enter()?]).collect();
         Ok(Place { gauge: Gauge::new(telemetry::WAITING), entries })
+    }
+
+    fn enter_own(&self, endpoint: &str) -> Result<Entry, InvokeError> {
+        let mut rooms = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        if !rooms.contains_key(endpoint) {
+            // Endpoints come and go.
+            rooms.retain(|_, room| !room.is_empty());
+            let Room { running_max, waiting_max, .. } = self.server;
+            rooms.insert(endpoint.to_owned(), Room::new("one endpoint", share(running_max), share(waiting_max)));
+        }
+        rooms[endpoint].enter()
     }
 }
 
@@ -79,6 +82,10 @@ impl Room {
         let running = Arc::new(Semaphore::new(running_max));
         let places = Arc::new(Semaphore::new(running_max + waiting_max));
         Self { owner, running_max, waiting_max, running, places }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.places.available_permits() == self.running_max + self.waiting_max
     }
 
     fn check(&self) -> Result<(), InvokeError> {
@@ -130,27 +137,27 @@ mod tests {
 
     #[tokio::test]
     async fn one_request_too_many_is_refused_and_a_freed_place_is_given_again() {
-        let admission = Admission::new(1, 1, ["e"].into_iter());
-        let running = admission.enter("e").expect("there is a place").turn().await;
-        let waiting = admission.enter("e").expect("there is a place");
-        assert!(matches!(admission.enter("e"), Err(InvokeError::Throttled { running: 1, waiting: 1, .. })));
+        let admission = Admission::new(1, 1);
+        let running = admission.enter("e", 1).expect("there is a place").turn().await;
+        let waiting = admission.enter("e", 1).expect("there is a place");
+        assert!(matches!(admission.enter("e", 1), Err(InvokeError::Throttled { running: 1, waiting: 1, .. })));
         drop(running);
         let _running = waiting.turn().await;
-        assert!(admission.enter("e").is_ok());
+        assert!(admission.enter("e", 1).is_ok());
     }
 
     #[tokio::test]
     async fn one_endpoint_leaves_room_for_the_others() {
-        let admission = Admission::new(4, 4, ["dead", "other"].into_iter());
+        let admission = Admission::new(4, 4);
         let mut running = Vec::new();
         for _ in 0..3 {
-            running.push(admission.enter("dead").expect("there is a place").turn().await);
+            running.push(admission.enter("dead", 2).expect("there is a place").turn().await);
         }
-        let waiting: Vec<Place> = (0..3).map(|_| admission.enter("dead").expect("may wait")).collect();
-        let refused = admission.enter("dead");
+        let waiting: Vec<Place> = (0..3).map(|_| admission.enter("dead", 2).expect("may wait")).collect();
+        let refused = admission.enter("dead", 2);
         assert!(matches!(refused, Err(InvokeError::Throttled { running: 3, waiting: 3, owner: "one endpoint" })));
         let waits = waiting.into_iter().next().expect("one waits").turn();
         assert!(tokio::time::timeout(std::time::Duration::from_millis(20), waits).await.is_err());
-        admission.enter("other").expect("there is a place").turn().await;
+        admission.enter("other", 2).expect("there is a place").turn().await;
     }
 }

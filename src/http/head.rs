@@ -1,22 +1,20 @@
 //! Path and headers of InvokeEndpoint → which endpoint is asked, and how. Nothing of the body is read here.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::Bytes;
 
-use super::App;
 use crate::aws::error::{InvokeError, Origin};
 use crate::aws::fault::Faults;
 use crate::aws::headers;
-use crate::endpoints::{Endpoint, Service};
+use crate::endpoints::{NoVariant, Opened, Service, Variant};
 use crate::explain::{Message, TargetName};
 use crate::records::Format;
 
 /// What a request says besides its body.
 pub(super) struct Head {
-    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) service: Service,
     pub(super) content_type: String,
     /// Of the records, where the endpoint explains.
     pub(super) format: Option<Format>,
@@ -29,32 +27,29 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn read(
-        app: &App,
+        variant: Option<Result<&Variant, NoVariant>>,
         origin: &Origin,
-        name: Option<&str>,
         fields: &HeaderMap,
     ) -> Result<Self, InvokeError> {
-        let name = name.ok_or_else(|| InvokeError::BadHeader("EndpointName is not UTF-8.".to_owned()))?;
-        let endpoint = app.registry.get(name).ok_or_else(|| InvokeError::UnknownEndpoint {
-            name: name.to_owned(),
-            account_id: origin.account_id.to_owned(),
-        })?;
+        let variant = variant.ok_or_else(|| unknown_endpoint(origin))?;
         check_limits(fields)?;
-        check_variant(fields)?;
-        let target_model = target_model(endpoint, origin, fields)?;
+        check_refused(fields)?;
+        let Opened { has_many_models, service } =
+            &variant.map_err(|e| InvokeError::BadHeader(e.to_string()))?.opened;
+        let target_model = target_model(*has_many_models, origin, fields)?;
         check_encoding(fields)?;
         let text = |name: &str| text(fields, name).map(str::to_owned);
         let content_type = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();
         let filter = text(headers::ENABLE_EXPLANATIONS);
-        let format = match &endpoint.service {
+        let format = match service {
             Service::Explain(_) => Some(format(&content_type)?),
             Service::Forward(_) if filter.is_some() => {
-                return Err(InvokeError::NoExplainer(endpoint.name.clone()));
+                return Err(InvokeError::NoExplainer(origin.endpoint.to_owned()));
             }
             Service::Forward(_) => None,
         };
         Ok(Self {
-            endpoint: Arc::clone(endpoint),
+            service: service.clone(),
             content_type,
             format,
             accept: text(header::ACCEPT.as_str()),
@@ -78,6 +73,15 @@ impl Head {
     }
 }
 
+/// A path that is no text gives no name.
+fn unknown_endpoint(origin: &Origin) -> InvokeError {
+    let (name, account_id) = (origin.endpoint.to_owned(), origin.account_id.to_owned());
+    match name.is_empty() {
+        true => InvokeError::BadHeader("EndpointName is not UTF-8.".to_owned()),
+        false => InvokeError::UnknownEndpoint { name, account_id },
+    }
+}
+
 /// Records that are explained come in two formats.
 fn format(content_type: &str) -> Result<Format, InvokeError> {
     Format::from_mime(content_type).ok_or_else(|| match content_type {
@@ -98,13 +102,13 @@ fn check_limits(fields: &HeaderMap) -> Result<(), InvokeError> {
 
 /// Exactly the endpoints with many models are asked for one of them.
 fn target_model(
-    endpoint: &Endpoint,
+    has_many_models: bool,
     origin: &Origin,
     fields: &HeaderMap,
 ) -> Result<Option<TargetName>, InvokeError> {
-    match (endpoint.has_many_models, text(fields, headers::TARGET_MODEL)) {
+    match (has_many_models, text(fields, headers::TARGET_MODEL)) {
         (false, None) => Ok(None),
-        (false, Some(_)) => Err(InvokeError::NotMultiModel(endpoint.name.clone())),
+        (false, Some(_)) => Err(InvokeError::NotMultiModel(origin.endpoint.to_owned())),
         (true, None) => Err(InvokeError::NoTargetModel { request_id: origin.request_id.to_owned() }),
         (true, Some(name)) => {
             let name = headers::target_model(name);
@@ -113,17 +117,16 @@ fn target_model(
     }
 }
 
-/// An endpoint here is one variant.
-fn check_variant(fields: &HeaderMap) -> Result<(), InvokeError> {
-    if let Some(name) = headers::REFUSED.into_iter().find(|name| fields.contains_key(*name)) {
-        return Err(InvokeError::BadHeader(format!("The header {name} is not supported by this endpoint.")));
-    }
-    match text(fields, headers::TARGET_VARIANT) {
-        Some(variant) if variant != headers::VARIANT => {
-            let known = headers::VARIANT;
-            Err(InvokeError::BadHeader(format!("Variant {variant} does not exist; this endpoint has {known}.")))
-        }
-        _ => Ok(()),
+/// The variant that a request names.
+pub(super) fn target_variant(fields: &HeaderMap) -> Option<&str> {
+    text(fields, headers::TARGET_VARIANT)
+}
+
+/// What no endpoint here has.
+fn check_refused(fields: &HeaderMap) -> Result<(), InvokeError> {
+    match headers::REFUSED.into_iter().find(|name| fields.contains_key(*name)) {
+        Some(name) => Err(InvokeError::BadHeader(format!("The header {name} is not supported by this endpoint."))),
+        None => Ok(()),
     }
 }
 

@@ -27,7 +27,7 @@ pub use server::serve;
 
 /// What handlers share.
 pub struct App {
-    registry: Registry,
+    registry: Arc<Registry>,
     config: ServerConfig,
     admission: Admission,
     bodies: Bodies,
@@ -39,8 +39,8 @@ pub struct App {
 }
 
 impl App {
-    pub fn new(registry: Registry, config: ServerConfig, metrics: PrometheusHandle) -> Arc<Self> {
-        let admission = Admission::new(config.running_max, config.waiting_max, registry.names());
+    pub fn new(registry: Arc<Registry>, config: ServerConfig, metrics: PrometheusHandle) -> Arc<Self> {
+        let admission = Admission::new(config.running_max, config.waiting_max);
         let bodies = Bodies::new(&config);
         Arc::new(Self {
             registry,

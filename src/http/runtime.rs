@@ -12,11 +12,11 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use tokio::time::timeout_at;
 
-use super::head::Head;
+use super::head::{self, Head};
 use super::{App, body, respond};
 use crate::aws::error::{InvokeError, Origin};
 use crate::aws::headers;
-use crate::endpoints::Service;
+use crate::endpoints::{NoVariant, Service, Variant};
 use crate::explain::{Explanation, Message, Request};
 use crate::offload::offload_large;
 use crate::telemetry;
@@ -39,8 +39,10 @@ pub(super) async fn invoke_endpoint(
         region: &app.config.region,
         request_id: &request_id,
     };
+    let endpoint = app.registry.get(origin.endpoint);
+    let variant = endpoint.as_ref().map(|endpoint| endpoint.choose(head::target_variant(&fields)));
     // A panic in one request is that request's failure.
-    let answered = answer(&app, &origin, name.as_deref(), &fields, body, started);
+    let answered = answer(&app, &origin, variant.clone(), &fields, body, started);
     let mut response = match AssertUnwindSafe(answered).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => respond::error(&error, &origin),
@@ -52,12 +54,11 @@ pub(super) async fn invoke_endpoint(
     if app.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let endpoint = app.registry.get(origin.endpoint);
-    if endpoint.is_some() {
-        let variant = HeaderValue::from_static(headers::VARIANT);
-        response.headers_mut().insert(headers::INVOKED_PRODUCTION_VARIANT, variant);
+    if let Some(Ok(variant)) = variant {
+        let name = HeaderValue::from_str(&variant.name).expect("names are visible ASCII. This is a bug.");
+        response.headers_mut().insert(headers::INVOKED_PRODUCTION_VARIANT, name);
     }
-    let label = endpoint.map_or("unknown", |endpoint| &endpoint.name);
+    let label = endpoint.as_ref().map_or("unknown", |endpoint| &endpoint.name);
     telemetry::record_request(label, response.status().as_u16(), started.elapsed());
     response
 }
@@ -65,13 +66,13 @@ pub(super) async fn invoke_endpoint(
 async fn answer(
     app: &App,
     origin: &Origin<'_>,
-    name: Option<&str>,
+    variant: Option<Result<&Variant, NoVariant>>,
     fields: &HeaderMap,
     body: Body,
     started: Instant,
 ) -> Result<Response, InvokeError> {
     let deadline = tokio::time::Instant::from_std(started + app.config.deadline());
-    let head = match app.admit().and_then(|()| Head::read(app, origin, name, fields)) {
+    let head = match app.admit().and_then(|()| Head::read(variant, origin, fields)) {
         Ok(head) => head,
         // Clients that send first and read later must see this instead of a broken connection.
         Err(error) => {
@@ -81,25 +82,30 @@ async fn answer(
     };
     let payload = app.bodies.read(body).await?;
     // Only now: a slow sender takes no place of others.
-    let place = app.admission.enter(origin.endpoint)?;
+    let place = app.admission.enter(origin.endpoint, app.registry.len())?;
     let waiting_since = Instant::now();
     let waited_too_long = |_| InvokeError::WaitedTooLong { waited_ms: waiting_since.elapsed().as_millis() as u64 };
     let _turn = timeout_at(deadline, place.turn()).await.map_err(waited_too_long)?;
     let queue = waiting_since.elapsed();
     let deadline_passed = |_| InvokeError::DeadlinePassed { deadline_ms: app.config.deadline_ms };
     let message = head.message(payload.bytes.clone(), deadline.into_std());
-    let work = serve(head, message, queue, origin.request_id);
+    let work = serve(head, message, queue, origin);
     timeout_at(deadline, work).await.map_err(deadline_passed)?
 }
 
 /// The work on a request that has its turn.
-async fn serve(head: Head, message: Message, queue: Duration, id: &str) -> Result<Response, InvokeError> {
-    let Head { endpoint, format, filter, .. } = head;
-    match (&endpoint.service, format) {
+async fn serve(
+    head: Head,
+    message: Message,
+    queue: Duration,
+    origin: &Origin<'_>,
+) -> Result<Response, InvokeError> {
+    let (Head { service, format, filter, .. }, id) = (head, origin.request_id);
+    match (service, format) {
         (Service::Explain(explained), Some(format)) => {
             let explanation = explained.explainer.explain(Request { message, format, filter }).await?;
-            record(&endpoint.name, &explanation);
-            let (explained, id) = (Arc::clone(explained), id.to_owned());
+            record(origin.endpoint, &explanation);
+            let id = id.to_owned();
             let n_numbers: usize = explanation.attributions.iter().flatten().map(|own| own.len()).sum();
             let n_bytes = explanation.predictions.text.len() + NUMBER_BYTES * n_numbers;
             Ok(offload_large(n_bytes, move |_| respond::explanation(&explained, &explanation, queue, &id)).await)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use explaind::endpoints::{Endpoint, Explained, Service, Stamp};
+use explaind::endpoints::{Endpoint, Explained, Opened, Service, Stamp};
 use explaind::explain::{Explainer, Settings, Shared};
 use explaind::model::{
     Answer, Ask, Call, Game, Identity, LinkedValue, Message, Model, ModelError, Predictions, Predictor, Valuation,
@@ -49,11 +49,8 @@ impl Fake {
             Explainer::new(Arc::new(self), 2, Settings::default(), Arc::clone(shared)).expect("is small");
         let (stamp, config) = (Stamp::default(), serde_json::Value::Null);
         let explained = Explained { explainer, feature_headers: None, stamp, config };
-        Endpoint {
-            name: "fake".to_owned(),
-            has_many_models: false,
-            service: Service::Explain(Arc::new(explained)),
-        }
+        let opened = Opened { has_many_models: false, service: Service::Explain(Arc::new(explained)) };
+        Endpoint::single("fake".to_owned(), "AllTraffic", opened)
     }
 }
 

@@ -156,7 +156,7 @@ fn paths_without_an_endpoint_and_names_given_twice_are_named() {
         std::fs::create_dir(folder.join(name)).expect("creates");
         write(&folder.join(name), wine(&folder.join(name)).to_string());
     }
-    assert_snapshot!(refuses_to_serve(&folder), @r#"explaind: [folder]/b/endpoint.json: the endpoint "wine" is defined twice"#);
+    assert_snapshot!(refuses_to_serve(&folder), @r#"explaind: [folder]/b/endpoint.json: the endpoint "wine" is also defined in [folder]/a/endpoint.json"#);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use clap::Parser;
 use explaind::aws::definition;
 use explaind::compute::{Attributor, BatchLimits, Engine};
 use explaind::config::{ContainerConfig, Kernel, ServerConfig};
-use explaind::endpoints::{Endpoint, LoadLimits, Registry, SetupError};
+use explaind::endpoints::{Endpoint, LoadLimits, Opened, Registry, SetupError};
 use explaind::explain::{Limits, Shared};
 use explaind::http::{App, serve};
 use explaind::shap::{DesignLimits, OperatorCache};
@@ -76,13 +76,13 @@ impl TestApp {
     }
 
     pub async fn with(change: impl FnOnce(&mut ServerConfig)) -> Self {
-        Self::serving(examples().clone(), change).await
+        Self::serving(examples(), change).await
     }
 
     /// Beside the examples, an endpoint named `fake` with the given model.
     pub async fn with_fake(fake: Fake, change: impl FnOnce(&mut ServerConfig)) -> Self {
-        let mut registry = examples().clone();
-        registry.insert(fake.into_endpoint(shared())).expect("the name is free");
+        let registry = examples();
+        registry.put(fake.into_endpoint(shared()));
         Self::serving(registry, change).await
     }
 
@@ -107,10 +107,9 @@ impl TestApp {
         treat: impl Fn(&mut ContainerConfig),
         change: impl FnOnce(&mut ServerConfig),
     ) -> Self {
-        let mut registry = Registry::default();
+        let registry = Registry::default();
         for definition in definitions {
-            let endpoint = open_treating(definition, Path::new(""), &treat).await.expect("opens");
-            registry.insert(endpoint).expect("the names differ");
+            registry.put(open_treating(definition, Path::new(""), &treat).await.expect("opens"));
         }
         Self::serving(registry, change).await
     }
@@ -120,8 +119,8 @@ impl TestApp {
     }
 
     async fn serving_one(endpoint: Endpoint, change: impl FnOnce(&mut ServerConfig)) -> Self {
-        let mut registry = Registry::default();
-        registry.insert(endpoint).expect("is the first");
+        let registry = Registry::default();
+        registry.put(endpoint);
         Self::serving(registry, change).await
     }
 
@@ -132,7 +131,7 @@ impl TestApp {
         let address = listener.local_addr().expect("is bound");
         let (stop, stopped) = oneshot::channel();
         let stopped = async move { stopped.await.unwrap_or_default() };
-        let served = tokio::spawn(serve(listener, App::new(registry, config, metrics()), stopped));
+        let served = tokio::spawn(serve(listener, App::new(Arc::new(registry), config, metrics()), stopped));
         Self { caller: Caller::to(address), stop, served }
     }
 
@@ -239,22 +238,23 @@ fn default_config() -> ServerConfig {
     Defaults::parse_from(["test"]).server
 }
 
-fn examples() -> &'static Registry {
-    static EXAMPLES: OnceLock<Registry> = OnceLock::new();
-    EXAMPLES.get_or_init(|| {
-        let mut registry = Registry::default();
-        for name in ["breast-cancer", "wine"] {
-            registry.insert(open_example(name)).expect("the names differ");
-        }
-        registry
-    })
+/// Opened once; each test has a registry of its own.
+fn examples() -> Registry {
+    static EXAMPLES: OnceLock<[(&str, Opened); 2]> = OnceLock::new();
+    let examples = EXAMPLES.get_or_init(|| ["breast-cancer", "wine"].map(|name| (name, open_example(name))));
+    let registry = Registry::default();
+    for (name, opened) in examples {
+        registry.put(Endpoint::single((*name).to_owned(), "AllTraffic", opened.clone()));
+    }
+    registry
 }
 
-fn open_example(name: &str) -> Endpoint {
+fn open_example(name: &str) -> Opened {
     let folder = example_folder(name);
     let json = std::fs::read(folder.join("endpoint.json")).expect("reads");
     let definition = serde_json::from_slice(&json).expect("is JSON");
-    pollster::block_on(open(&definition, &folder)).expect("opens")
+    let endpoint = pollster::block_on(open(&definition, &folder)).expect("opens");
+    endpoint.variants()[0].opened.clone()
 }
 
 /// An endpoint whose relative paths begin at `folder`.
@@ -272,7 +272,8 @@ pub async fn open_treating(
     let mut containers = Defaults::parse_from(["test"]).containers;
     change(&mut containers);
     let limits = LoadLimits { model_bytes_max: 64 << 20, baseline_bytes_max: 1 << 20, containers };
-    setup.open(shared(), &limits).await
+    let name = setup.name.clone();
+    Ok(Endpoint::single(name, "AllTraffic", setup.open(shared(), &limits).await?))
 }
 
 /// Per explained record and feature, one number per output.
