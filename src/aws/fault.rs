@@ -35,18 +35,25 @@ impl Faults {
         length: usize,
         allowed: &RangeInclusive<usize>,
     ) -> bool {
-        if length < *allowed.start() {
-            let least = allowed.start();
-            self.push(path, value, format_args!("Member must have length greater than or equal to {least}"));
-        } else if length > *allowed.end() {
-            let most = allowed.end();
-            self.push(path, value, format_args!("Member must have length less than or equal to {most}"));
+        if let Some(constraint) = length_fault(length, allowed) {
+            self.push(path, value, constraint);
         }
         allowed.contains(&length)
     }
 
     pub fn is_empty(&self) -> bool {
         self.n_faults == 0
+    }
+}
+
+/// What is wrong with a length that is not `allowed`.
+pub fn length_fault(length: usize, allowed: &RangeInclusive<usize>) -> Option<String> {
+    if length < *allowed.start() {
+        Some(format!("Member must have length greater than or equal to {}", allowed.start()))
+    } else if length > *allowed.end() {
+        Some(format!("Member must have length less than or equal to {}", allowed.end()))
+    } else {
+        None
     }
 }
 

@@ -6,3 +6,4 @@ pub mod document;
 pub mod error;
 pub mod fault;
 pub mod headers;
+pub mod service_model;

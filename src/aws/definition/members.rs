@@ -103,12 +103,12 @@ impl<'a> Members<'a> {
     }
 }
 
-fn join(path: &str, name: &str) -> String {
+pub fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// A variable's name stays as it is.
-fn lower_camel(name: &str) -> String {
+pub fn lower_camel(name: &str) -> String {
     let is_variable = !name.contains(|c: char| c.is_ascii_lowercase());
     let mut name = name.to_owned();
     if let Some(first) = name.get_mut(..1).filter(|_| !is_variable) {

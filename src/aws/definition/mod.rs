@@ -5,10 +5,10 @@ mod container_map;
 mod explainer_config;
 mod json;
 mod location;
-mod members;
-mod pattern;
+pub(super) mod members;
+pub(super) mod pattern;
 mod primary_container;
-mod shape;
+pub(super) mod shape;
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,6 @@
 //! The kinds of members in AWS's service models, as data: a JSON value → a checked one, or faults in AWS's words.
 
+use std::borrow::Borrow;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
@@ -145,11 +146,11 @@ impl<S: Shape> Shape for List<S> {
     }
 }
 
-pub fn one_of(words: &[&str]) -> String {
+pub fn one_of<W: Borrow<str>>(words: &[W]) -> String {
     format!("Member must satisfy enum value set: [{}]", words.join(", "))
 }
 
-fn token(value: &Value) -> &'static str {
+pub fn token(value: &Value) -> &'static str {
     match value {
         Value::Null => "NULL_VALUE",
         Value::Bool(true) => "TRUE_VALUE",
