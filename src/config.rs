@@ -13,6 +13,17 @@ fn within<T: TryFrom<u64>, const LEAST: u64, const MOST: u64>(text: &str) -> Res
     in_range.and_then(|number| T::try_from(number).ok()).ok_or_else(|| format!("not within {LEAST} and {MOST}"))
 }
 
+fn account_id(text: &str) -> Result<String, String> {
+    let is_id = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_id { Ok(text.to_owned()) } else { Err("not twelve digits".to_owned()) }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_region = !text.is_empty() && text.bytes().all(is_plain);
+    if is_region { Ok(text.to_owned()) } else { Err("not a name such as us-east-1".to_owned()) }
+}
+
 /// Where the arithmetic may run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum DevicePolicy {
@@ -260,11 +271,11 @@ pub struct ServerConfig {
     pub drain_ms: u64,
 
     /// The account named in messages and ARNs
-    #[arg(long, env = "EXPLAIND_ACCOUNT_ID", default_value = "000000000000", value_name = "ID")]
+    #[arg(long, env = "EXPLAIND_ACCOUNT_ID", default_value = "000000000000", value_name = "ID", value_parser = account_id)]
     pub account_id: String,
 
     /// The region named in messages and ARNs
-    #[arg(long, env = "EXPLAIND_REGION", default_value = "us-east-1", value_name = "REGION")]
+    #[arg(long, env = "EXPLAIND_REGION", default_value = "us-east-1", value_name = "REGION", value_parser = region)]
     pub region: String,
 }
 
@@ -274,11 +285,19 @@ impl ServerConfig {
     }
 }
 
+/// Settings of the control plane.
+#[derive(Args, Clone, Debug)]
+pub struct ControlConfig {
+    /// Folder of what CreateEndpoint and its like made; it is made with the first of them
+    #[arg(long, env = "EXPLAIND_STATE", default_value = "explaind-state", value_name = "FOLDER")]
+    pub state: PathBuf,
+}
+
 /// `explaind serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ServeConfig {
     /// Endpoint definitions: files, or folders that hold an endpoint.json or folders with one; repeatable
-    #[arg(long, env = "EXPLAIND_ENDPOINTS", required = true, num_args = 1.., value_delimiter = ',', value_name = "PATH")]
+    #[arg(long, env = "EXPLAIND_ENDPOINTS", num_args = 1.., value_delimiter = ',', value_name = "PATH")]
     pub endpoints: Vec<PathBuf>,
 
     /// Address to listen on; port 0 takes a free one
@@ -293,6 +312,9 @@ pub struct ServeConfig {
 
     #[command(flatten)]
     pub server: ServerConfig,
+
+    #[command(flatten)]
+    pub control: ControlConfig,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 const REQUESTS: &str = "explaind_requests_total";
+const CONTROL_CALLS: &str = "explaind_control_calls_total";
 const REQUEST_SECONDS: &str = "explaind_request_seconds";
 const STAGE_SECONDS: &str = "explaind_stage_seconds";
 pub const RUNNING: &str = "explaind_requests_running";
@@ -58,6 +59,7 @@ pub fn install_metrics() -> Result<PrometheusHandle, TelemetryError> {
 
 fn describe() {
     describe_counter!(REQUESTS, "Requests by endpoint and HTTP status");
+    describe_counter!(CONTROL_CALLS, "Calls of the control plane by HTTP status");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "From complete headers to the answer");
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of a request by stage");
     describe_gauge!(RUNNING, "Requests running now");
@@ -89,6 +91,10 @@ fn describe() {
 pub fn record_request(endpoint: &str, status: u16, took: Duration) {
     counter!(REQUESTS, "endpoint" => endpoint.to_owned(), "status" => status.to_string()).increment(1);
     histogram!(REQUEST_SECONDS, "endpoint" => endpoint.to_owned()).record(took);
+}
+
+pub fn count_control_call(status: u16) {
+    counter!(CONTROL_CALLS, "status" => status.to_string()).increment(1);
 }
 
 pub fn record_stage(stage: &'static str, took: Duration) {

@@ -16,6 +16,8 @@ pub const REFUSED: [&str; 3] = [
     "x-amzn-sagemaker-session-id",
 ];
 
+/// Which operation of the control plane is called.
+pub const TARGET: &str = "x-amz-target";
 pub const REQUEST_ID: &str = "x-amzn-requestid";
 pub const ERROR_TYPE: &str = "x-amzn-errortype";
 pub const INVOKED_PRODUCTION_VARIANT: &str = "x-amzn-invoked-production-variant";

@@ -11,9 +11,10 @@ use tokio::net::TcpListener;
 
 use super::engine;
 use super::signals::Signals;
+use crate::aws::control::{Account, ControlPlane, FileEndpoint, Opener};
 use crate::aws::{definition, headers};
-use crate::config::ServeConfig;
-use crate::endpoints::{Endpoint, Registry, Setup, SetupError};
+use crate::config::{ServeConfig, ServerConfig};
+use crate::endpoints::{Endpoint, FolderStore, Registry, Setup, SetupError};
 use crate::explain::Shared;
 use crate::fetch::read_file;
 use crate::{http, telemetry};
@@ -26,9 +27,10 @@ pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
     let shared = engine::open(&config.engine, &config.server)?;
     let grace = Duration::from_millis(config.server.drain_grace_ms);
     run_to_end(&shared, async {
-        let registry = open_endpoints(&config, &shared).await?;
+        let registry = Arc::new(Registry::default());
+        let control = open_endpoints(&config, &shared, &registry).await?;
         tracing::info!(device = shared.attributor.device(), endpoints = ?registry.names(), "ready");
-        let app = http::App::new(Arc::new(registry), config.server, metrics);
+        let app = http::App::new(registry, Some(control), config.server, metrics);
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
         let signals = Signals::install()?;
@@ -81,31 +83,56 @@ fn definitions_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-async fn open_endpoints(config: &ServeConfig, shared: &Arc<Shared>) -> anyhow::Result<Registry> {
-    let registry = Registry::default();
+/// Those of files, then those that the control plane keeps.
+async fn open_endpoints(
+    config: &ServeConfig,
+    shared: &Arc<Shared>,
+    registry: &Arc<Registry>,
+) -> anyhow::Result<Arc<ControlPlane>> {
+    let control = open_control_plane(config, shared, registry)?;
     // Names differ in more than their case.
     let mut places = HashMap::new();
     for path in definition_files(&config.endpoints)? {
-        let setup = read_definition(&path, config).with_context(|| cannot_serve(&path))?;
+        let (setup, file) = read_definition(&path, config).with_context(|| cannot_serve(&path))?;
         let name = setup.name.clone();
         if let Some(other) = places.insert(name.to_ascii_lowercase(), path.clone()) {
             bail!("{}: the endpoint {name:?} is also defined in {}", path.display(), other.display());
         }
+        control.check_name(&name).await.with_context(|| path.display().to_string())?;
         let limits = engine::load_limits(&config.engine.open, &config.containers);
         let opened = setup.open(shared, &limits).await.map_err(in_member).with_context(|| cannot_serve(&path))?;
         registry.put(Endpoint::single(name, headers::VARIANT, opened));
+        control.add(file).await;
     }
-    Ok(registry)
+    control.open_all().await;
+    Ok(control)
+}
+
+fn open_control_plane(
+    config: &ServeConfig,
+    shared: &Arc<Shared>,
+    registry: &Arc<Registry>,
+) -> anyhow::Result<Arc<ControlPlane>> {
+    let ServerConfig { account_id, region, .. } = &config.server;
+    let account = Account { id: account_id.clone(), region: region.clone() };
+    let limits = engine::load_limits(&config.engine.open, &config.containers);
+    let opener = Opener::new(Arc::clone(shared), limits, engine::defaults(&config.engine.open)?);
+    let in_state = || format!("--state {}", config.control.state.display());
+    let store = FolderStore::open(config.control.state.clone()).with_context(in_state)?;
+    ControlPlane::load(account, Arc::new(store), Arc::clone(registry), opener).with_context(in_state)
 }
 
 fn cannot_serve(path: &Path) -> String {
     format!("{}: the endpoint cannot serve", path.display())
 }
 
-fn read_definition(path: &Path, config: &ServeConfig) -> anyhow::Result<Setup> {
+fn read_definition(path: &Path, config: &ServeConfig) -> anyhow::Result<(Setup, FileEndpoint)> {
     let json = read_file(path, DEFINITION_BYTES_MAX)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    Ok(definition::read(&json, folder, engine::defaults(&config.engine.open)?)?)
+    let setup = definition::read(&json, folder, engine::defaults(&config.engine.open)?)?;
+    let written = path.metadata()?.modified()?;
+    let file = FileEndpoint { name: setup.name.clone(), definition: serde_json::from_slice(&json)?, written };
+    Ok((setup, file))
 }
 
 /// With the member of the definition that it is about.

@@ -7,6 +7,7 @@ mod probe;
 mod registry;
 mod setup;
 mod stamp;
+mod store;
 
 pub use endpoint::{Endpoint, Explained, NoVariant, Opened, Service, Variant};
 pub use open::{AttributeError, LoadLimits, SetupError};
@@ -17,3 +18,4 @@ pub use setup::{
     TextSetup,
 };
 pub use stamp::Stamp;
+pub use store::{Document, FolderStore, Store, StoreError};

@@ -2,6 +2,7 @@
 
 mod admission;
 mod body;
+mod control;
 mod head;
 mod health;
 mod respond;
@@ -17,6 +18,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::aws::control::ControlPlane;
 use crate::aws::error::InvokeError;
 use crate::config::ServerConfig;
 use crate::endpoints::Registry;
@@ -28,6 +30,8 @@ pub use server::serve;
 /// What handlers share.
 pub struct App {
     registry: Arc<Registry>,
+    /// None where endpoints are what they were at the start.
+    control: Option<Arc<ControlPlane>>,
     config: ServerConfig,
     admission: Admission,
     bodies: Bodies,
@@ -39,11 +43,17 @@ pub struct App {
 }
 
 impl App {
-    pub fn new(registry: Arc<Registry>, config: ServerConfig, metrics: PrometheusHandle) -> Arc<Self> {
+    pub fn new(
+        registry: Arc<Registry>,
+        control: Option<Arc<ControlPlane>>,
+        config: ServerConfig,
+        metrics: PrometheusHandle,
+    ) -> Arc<Self> {
         let admission = Admission::new(config.running_max, config.waiting_max);
         let bodies = Bodies::new(&config);
         Arc::new(Self {
             registry,
+            control,
             config,
             admission,
             bodies,
@@ -66,6 +76,7 @@ impl App {
 fn routes(app: Arc<App>) -> Router {
     Router::new()
         .route("/endpoints/{name}/invocations", post(runtime::invoke_endpoint))
+        .route("/", post(control::call))
         .route("/ping", get(health::ping))
         .route("/metrics", get(health::metrics))
         .fallback(|body: Body| respond::unknown_operation(StatusCode::NOT_FOUND, body))

@@ -6,8 +6,10 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
+use crate::aws::control::ControlError;
 use crate::aws::document::{Document, write_numbers};
 use crate::aws::error::{InvokeError, Origin};
+use crate::aws::fault::shown;
 use crate::aws::headers;
 use crate::endpoints::Explained;
 use crate::explain::{Explanation, Reply};
@@ -16,6 +18,7 @@ use crate::explain::{Explanation, Reply};
 const BASE_VALUES_CHARS_MAX: usize = 4096;
 
 const JSON: &str = "application/json";
+const AWS_JSON: &str = "application/x-amz-json-1.1";
 
 pub(super) fn explanation(
     explained: &Explained,
@@ -95,6 +98,28 @@ pub(super) fn error(error: &InvokeError, origin: &Origin) -> Response {
     respond(status, Some(JSON), fields, error.body(origin).to_string().into_bytes())
 }
 
+/// What a call of the control plane returns; an operation without output has no body.
+pub(super) fn control(body: Vec<u8>, id: &str) -> Response {
+    respond(StatusCode::OK, Some(AWS_JSON), own_fields(id, None), body)
+}
+
+pub(super) fn control_error(error: &ControlError, target: &str, request_id: &str) -> Response {
+    let (status, code) = (error.status(), error.code());
+    let target = shown(target);
+    if status == 500 {
+        tracing::error!(request_id, target, status, code, reason = %error, "call failed");
+    } else {
+        tracing::info!(request_id, target, status, code, "call refused");
+    }
+    let status = StatusCode::from_u16(status).expect("the statuses are valid. This is a bug.");
+    let mut fields = own_fields(request_id, None);
+    // The rest of a body that was refused may still be on its way.
+    if matches!(error, ControlError::Request(_)) {
+        fields.push((header::CONNECTION.as_str(), "close".to_owned()));
+    }
+    respond(status, Some(AWS_JSON), fields, error.body(request_id).to_string().into_bytes())
+}
+
 fn respond(
     status: StatusCode,
     content_type: Option<&str>,
@@ -117,7 +142,7 @@ pub(super) fn request_id() -> String {
 
 pub(super) async fn unknown_operation(status: StatusCode, body: Body) -> Response {
     super::body::drain(body.into_data_stream()).await;
-    let text = r#"{"Message":"There is no such operation here. Known: POST /endpoints/{EndpointName}/invocations, GET /ping, GET /metrics."}"#;
+    let text = r#"{"Message":"There is no such operation here. Known: POST /endpoints/{EndpointName}/invocations, POST / with X-Amz-Target, GET /ping, GET /metrics."}"#;
     let fields =
         vec![(headers::REQUEST_ID, request_id()), (headers::ERROR_TYPE, "UnknownOperationException".to_owned())];
     respond(status, Some(JSON), fields, text.as_bytes().to_vec())

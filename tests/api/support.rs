@@ -131,7 +131,7 @@ impl TestApp {
         let address = listener.local_addr().expect("is bound");
         let (stop, stopped) = oneshot::channel();
         let stopped = async move { stopped.await.unwrap_or_default() };
-        let served = tokio::spawn(serve(listener, App::new(Arc::new(registry), config, metrics()), stopped));
+        let served = tokio::spawn(serve(listener, App::new(Arc::new(registry), None, config, metrics()), stopped));
         Self { caller: Caller::to(address), stop, served }
     }
 

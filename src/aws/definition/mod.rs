@@ -3,7 +3,7 @@
 mod amendment;
 mod container_map;
 mod explainer_config;
-mod json;
+pub(super) mod json;
 mod location;
 pub(super) mod members;
 pub(super) mod pattern;
@@ -14,11 +14,13 @@ mod tests;
 
 use std::path::Path;
 
+use serde_json::{Map, Value};
+
 pub use amendment::{Amendment, Place};
 
 use super::fault::Faults;
 use crate::endpoints::{Setup, SetupError};
-use crate::shap::DesignError;
+use crate::shap::{DesignError, Method};
 pub use container_map::{ContainerMap, ContainerMapError, Defaults};
 use members::Members;
 use shape::Text;
@@ -70,9 +72,23 @@ pub fn member(error: &SetupError) -> &'static str {
 
 /// Reads a definition. Paths are relative to `folder`; `defaults` serve where it names none.
 pub fn read(json: &[u8], folder: &Path, defaults: impl Into<Defaults>) -> Result<Setup, DefinitionError> {
-    let defaults = defaults.into();
     let values = json::read_object(json).map_err(|reason| DefinitionError::Json { reason })?;
-    Ok(members::read(&values, |definition| read_setup(definition, folder, &defaults))?)
+    Ok(read_values(&values, folder, &defaults.into())?)
+}
+
+/// One whose JSON has been read.
+pub fn read_values(values: &Map<String, Value>, folder: &Path, defaults: &Defaults) -> Result<Setup, Faults> {
+    members::read(values, |definition| read_setup(definition, folder, defaults))
+}
+
+/// What can be said of an ExplainerConfig without its model.
+pub fn check_explainer(config: &Value) -> Result<(), Faults> {
+    let values = Map::from_iter([("ExplainerConfig".to_owned(), config.clone())]);
+    members::read(&values, |definition| {
+        let read = |part: &mut Members| explainer_config::read(part, Method::default(), Path::new(""));
+        definition.structure("ExplainerConfig", read)
+    })
+    .map(drop)
 }
 
 fn read_setup(definition: &mut Members, folder: &Path, defaults: &Defaults) -> Option<Setup> {

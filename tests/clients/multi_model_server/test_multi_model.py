@@ -82,7 +82,9 @@ def deploy(serve, write_definition, store):
     def deploy(port):
         container = {"Image": f"http://127.0.0.1:{port}", "Mode": "MultiModel", "ModelDataUrl": str(store)}
         explainer = {"ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": written(BASELINES, CSV)}}}
-        return Endpoint(serve(write_definition("many", container, explainer)), port)
+        # A model server starts a process for each model, which takes as long as a busy machine likes.
+        patient = {"EXPLAIND_MODEL_LOAD_MS": "50000"}
+        return Endpoint(serve(write_definition("many", container, explainer), environment=patient), port)
 
     return deploy
 

@@ -1,0 +1,42 @@
+//! The control plane: `POST /` with `X-Amz-Target`, AWS JSON 1.1.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::{App, respond};
+use crate::aws::control::{ControlError, ControlPlane};
+use crate::aws::error::InvokeError;
+use crate::aws::headers;
+use crate::telemetry;
+
+pub(super) async fn call(State(app): State<Arc<App>>, fields: HeaderMap, body: Body) -> Response {
+    let Some(control) = &app.control else {
+        return respond::unknown_operation(StatusCode::NOT_FOUND, body).await;
+    };
+    let request_id = respond::request_id();
+    let target = fields.get(headers::TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let response = match answer(&app, control, target, body).await {
+        Ok(body) => respond::control(body, &request_id),
+        Err(error) => respond::control_error(&error, target, &request_id),
+    };
+    telemetry::count_control_call(response.status().as_u16());
+    response
+}
+
+async fn answer(
+    app: &App,
+    control: &Arc<ControlPlane>,
+    target: &str,
+    body: Body,
+) -> Result<Vec<u8>, ControlError> {
+    if app.closed.load(Ordering::Relaxed) {
+        return Err(InvokeError::Draining.into());
+    }
+    let payload = app.bodies.read(body).await?;
+    control.call(target, &payload.bytes).await
+}
