@@ -18,7 +18,13 @@ pub struct Process {
 impl Process {
     /// Serves what is below these paths, on the CPU.
     pub fn serving(endpoints: &[&Path]) -> Self {
-        let mut command = explaind(&["serve", "--listen", "127.0.0.1:0", "--device", "cpu"]);
+        Self::keeping(Path::new("no-state"), endpoints)
+    }
+
+    /// The same, with a control plane that keeps its state in this folder.
+    pub fn keeping(state: &Path, endpoints: &[&Path]) -> Self {
+        let mut command = explaind(&["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--state"]);
+        command.arg(state);
         for path in endpoints {
             command.arg("--endpoints").arg(path);
         }
@@ -29,6 +35,12 @@ impl Process {
         let address = line.trim().strip_prefix("listening on http://").expect("listens");
         let idle_mib = status_mib(child.id(), "VmRSS:");
         Self { child, caller: Caller::to(address.parse().expect("is an address")), idle_mib }
+    }
+
+    /// As `kill -9` does; it has ended when this returns.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("runs");
+        self.child.wait().expect("ends");
     }
 
     /// Forgets the peak of memory so far.

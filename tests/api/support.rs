@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use bytes::Bytes;
 use clap::Parser;
+use explaind::aws::control::ControlPlane;
 use explaind::aws::definition;
 use explaind::compute::{Attributor, BatchLimits, Engine};
 use explaind::config::{ContainerConfig, Kernel, ServerConfig};
@@ -56,15 +57,23 @@ impl Caller {
     }
 
     /// Sends a request whose URI is a path.
-    pub fn send(&self, mut request: Request<Full<Bytes>>) -> impl Future<Output = Answer> + Send + 'static {
+    pub fn send(&self, request: Request<Full<Bytes>>) -> impl Future<Output = Answer> + Send + 'static {
+        let answer = self.try_send(request);
+        async { answer.await.expect("a whole answer") }
+    }
+
+    /// None where the server hangs up.
+    pub fn try_send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> impl Future<Output = Option<Answer>> + Send + 'static {
         let uri = format!("http://{}{}", self.address, request.uri());
         *request.uri_mut() = uri.parse().expect("is a URI");
         let response = self.client.request(request);
         async {
-            let response = within(PATIENCE, response).await.expect("an answer");
-            let (parts, body) = response.into_parts();
-            let body = within(PATIENCE, body.collect()).await.expect("a whole answer").to_bytes();
-            Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+            let (parts, body) = within(PATIENCE, response).await.ok()?.into_parts();
+            let body = within(PATIENCE, body.collect()).await.ok()?.to_bytes();
+            Some(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
         }
     }
 }
@@ -125,18 +134,31 @@ impl TestApp {
     }
 
     async fn serving(registry: Registry, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::over(Arc::new(registry), None, change).await
+    }
+
+    /// With a control plane, or without.
+    pub async fn over(
+        registry: Arc<Registry>,
+        control: Option<Arc<ControlPlane>>,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> Self {
         let mut config = default_config();
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
         let address = listener.local_addr().expect("is bound");
         let (stop, stopped) = oneshot::channel();
         let stopped = async move { stopped.await.unwrap_or_default() };
-        let served = tokio::spawn(serve(listener, App::new(Arc::new(registry), None, config, metrics()), stopped));
+        let served = tokio::spawn(serve(listener, App::new(registry, control, config, metrics()), stopped));
         Self { caller: Caller::to(address), stop, served }
     }
 
     pub fn send(&self, request: Request<Full<Bytes>>) -> impl Future<Output = Answer> + Send + 'static {
         self.caller.send(request)
+    }
+
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// The same as a task, so that the test goes on.
@@ -269,11 +291,16 @@ pub async fn open_treating(
 ) -> Result<Endpoint, SetupError> {
     let json = serde_json::to_vec(definition).expect("is JSON");
     let setup = definition::read(&json, folder, Kernel::Shapley).expect("is a definition");
-    let mut containers = Defaults::parse_from(["test"]).containers;
-    change(&mut containers);
-    let limits = LoadLimits { model_bytes_max: 64 << 20, baseline_bytes_max: 1 << 20, containers };
+    let limits = limits(change);
     let name = setup.name.clone();
     Ok(Endpoint::single(name, "AllTraffic", setup.open(shared(), &limits).await?))
+}
+
+/// What a test may load.
+pub fn limits(change: impl FnOnce(&mut ContainerConfig)) -> LoadLimits {
+    let mut containers = Defaults::parse_from(["test"]).containers;
+    change(&mut containers);
+    LoadLimits { model_bytes_max: 64 << 20, baseline_bytes_max: 1 << 20, containers }
 }
 
 /// Per explained record and feature, one number per output.
@@ -290,7 +317,7 @@ pub fn attributions(answer: &Answer) -> Vec<Vec<Vec<f64>>> {
 }
 
 /// The CPU engine and the default limits.
-fn shared() -> &'static Arc<Shared> {
+pub fn shared() -> &'static Arc<Shared> {
     static SHARED: OnceLock<Arc<Shared>> = OnceLock::new();
     SHARED.get_or_init(|| {
         let attributor = Attributor::start(|| Ok(Engine::cpu()), BatchLimits::default()).expect("starts");

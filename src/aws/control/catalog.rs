@@ -77,6 +77,17 @@ impl Change {
         Self::Remove(kind, key(name))
     }
 
+    /// Kind and name, for the log.
+    pub fn resource(&self) -> String {
+        let (kind, name) = match self {
+            Self::Model(record) => (Kind::Model, &record.name),
+            Self::EndpointConfig(record) => (Kind::EndpointConfig, &record.name),
+            Self::Endpoint(record) => (Kind::Endpoint, &record.name),
+            Self::Remove(kind, key) => (*kind, key),
+        };
+        format!("{}/{name}", kind.word())
+    }
+
     /// What the store gets; none for a resource that goes.
     pub fn document(&self) -> Option<Document> {
         match self {

@@ -18,6 +18,8 @@ mod operation;
 mod plane;
 mod resources;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod timestamp;
 
 pub use account::Account;

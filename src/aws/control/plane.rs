@@ -206,7 +206,9 @@ impl ControlPlane {
             Op::DeleteTags => tags::delete(&catalog, account, input),
         };
         let Step { change, answer, then } = step?;
+        let resource = change.resource();
         self.write(&mut catalog, change).await?;
+        tracing::info!(operation = operation.name(), resource, "changed");
         self.follow(&catalog, then);
         Ok(answer)
     }
