@@ -86,7 +86,9 @@ fn the_compatibility_page_lists_every_member_of_the_control_plane() {
     for part in section.split("\n### ").skip(1) {
         let heading = part.lines().next().unwrap_or_default();
         let operations: Vec<&str> = in_backticks(heading).collect();
-        listed_operations.extend(operations.iter().map(|&operation| operation.to_owned()));
+        let is_known = operations.iter().all(|&name| model.operations().contains(name));
+        assert!(is_known, "{heading}: the service model has other operations");
+        listed_operations.extend(operations.iter().map(|&name| name.to_owned()));
         for row in part.lines().filter(|line| line.starts_with("| `")) {
             let cells: Vec<&str> = row.split('|').map(str::trim).collect();
             assert!(STATES.contains(&cells[2]), "{row}: {:?} is no state", cells[2]);

@@ -64,9 +64,19 @@ class Shapes:
             case "string":
                 return self.valid_text(shape)
             case "boolean":
-                return True
+                return False
             case _:
                 return shape.get("min", 0)
+
+    def holding(self, name, path):
+        """The smallest value that has the member at this path; lists have it in their one element."""
+        shape = self.shapes[name]
+        if not path:
+            return self.valid(name)
+        if shape["type"] == "list":
+            return [self.holding(shape["member"], path)]
+        first, *rest = path
+        return self.valid(name) | {first: self.holding(shape["members"][first], rest)}
 
     @staticmethod
     def valid_text(shape):
