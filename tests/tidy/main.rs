@@ -1,5 +1,7 @@
 //! The house rules that a compiler does not hold: which rooms may import which, and what every file must say.
 
+mod control_plane;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,102 @@
+"""What docs/compatibility.md says of the control plane's members: kept ones come back, refused ones are named."""
+
+import json
+import re
+from pathlib import Path
+
+import boto3
+import pytest
+import service_model
+from botocore.exceptions import ClientError
+from violations import Shapes, lower
+
+ROOT = Path(__file__).parents[3]
+MODEL = json.loads(service_model.FILE.read_text())
+SHAPES = Shapes(MODEL["shapes"])
+IMAGE = "http://127.0.0.1:1"
+# Where Describe shows the members of a request.
+DESCRIBED = {
+    "CreateModel": ("describe_model", "ModelName"),
+    "CreateEndpointConfig": ("describe_endpoint_config", "EndpointConfigName"),
+    "CreateEndpoint": ("describe_endpoint", "EndpointName"),
+}
+
+
+def rows():
+    """(operation, path, state) of every member that the page lists; tests/tidy holds that it lists them all."""
+    section = (ROOT / "docs/compatibility.md").read_text().split("\n## Control plane\n")[1].split("\n## ")[0]
+    for part in section.split("\n### ")[1:]:
+        heading, *lines = part.splitlines()
+        for line in lines:
+            if line.startswith("| `"):
+                cell, state = (cell.strip() for cell in line.split("|")[1:3])
+                for path in paths(cell):
+                    yield from ((operation, path, state) for operation in re.findall("`(.*?)`", heading))
+
+
+def paths(cell):
+    before, _, below = cell.partition("`: ")
+    named = re.findall("`(.*?)(?:`|$)", before)
+    return [*named, *(f"{named[-1]}.{member}" for member in re.findall("`(.*?)`", below))]
+
+
+def of_state(state):
+    return [(operation, path) for operation, path, found in rows() if found == state and operation in DESCRIBED]
+
+
+@pytest.fixture(scope="module")
+def client(serve, examples, tmp_path_factory):
+    environment = {"EXPLAIND_STATE": str(tmp_path_factory.mktemp("state"))}
+    client = boto3.client(
+        "sagemaker",
+        endpoint_url=serve(examples / "wine" / "endpoint.json", environment=environment).url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    client.create_model(ModelName="model", PrimaryContainer={"Image": IMAGE})
+    client.create_endpoint_config(
+        EndpointConfigName="config", ProductionVariants=[{"VariantName": "a", "ModelName": "model"}]
+    )
+    return client
+
+
+def request(operation, path, name):
+    """A request with the member, of which all the rest can be served."""
+    values = SHAPES.holding(MODEL["operations"][operation], path.split("."))
+    values[DESCRIBED[operation][1]] = name
+    if operation == "CreateModel":
+        values.setdefault("PrimaryContainer", {})["Image"] = IMAGE
+    elif operation == "CreateEndpointConfig":
+        for variant in values["ProductionVariants"]:
+            variant["ModelName"] = "model"
+    else:
+        values["EndpointConfigName"] = "config"
+    return values
+
+
+def call(client, operation, values):
+    return getattr(client, re.sub("(?<!^)([A-Z])", r"_\1", operation).lower())(**values)
+
+
+@pytest.mark.parametrize("operation, path", of_state("kept"))
+def test_a_kept_member_is_given_back(client, operation, path):
+    describe, name_of = DESCRIBED[operation]
+    name = re.sub(r"\W", "-", path)[-63:].strip("-")
+    values = request(operation, path, name)
+    call(client, operation, values)
+    described = getattr(client, describe)(**{name_of: name})
+    described["DeploymentConfig"] = described.pop("LastDeploymentConfig", None)
+    top = path.split(".")[0]
+    assert described[top] == values[top]
+
+
+@pytest.mark.parametrize("operation, path", of_state("refused"))
+def test_a_refused_member_is_named(client, operation, path):
+    with pytest.raises(ClientError) as error:
+        call(client, operation, request(operation, path, "refused"))
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+    message = error.value.response["Error"]["Message"]
+    named = re.findall(r"at '(.*?)' failed to satisfy constraint: Member must be ", message)
+    whole = ".".join(map(lower, path.split(".")))
+    assert named and all(f"{whole}.".startswith(f"{name}.") for name in named), message
