@@ -13,7 +13,7 @@ use explaind::compute::{Attributor, BatchLimits, Engine};
 use explaind::config::{ContainerConfig, Kernel, ServerConfig};
 use explaind::endpoints::{Endpoint, LoadLimits, Opened, Registry, SetupError};
 use explaind::explain::{Limits, Shared};
-use explaind::http::{App, serve};
+use explaind::http::{App, Gate, serve};
 use explaind::shap::{DesignLimits, OperatorCache};
 use explaind::telemetry::install_metrics;
 use http_body_util::{BodyExt, Full};
@@ -124,14 +124,24 @@ impl TestApp {
         Self::serving(registry, change).await
     }
 
+    /// The examples, for those who pass.
+    pub async fn behind(gate: Gate) -> Self {
+        Self::serving_behind(gate, examples(), |_| {}).await
+    }
+
     async fn serving(registry: Registry, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::serving_behind(Gate::open(), registry, change).await
+    }
+
+    async fn serving_behind(gate: Gate, registry: Registry, change: impl FnOnce(&mut ServerConfig)) -> Self {
         let mut config = default_config();
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
         let address = listener.local_addr().expect("is bound");
         let (stop, stopped) = oneshot::channel();
         let stopped = async move { stopped.await.unwrap_or_default() };
-        let served = tokio::spawn(serve(listener, App::new(Arc::new(registry), None, config, metrics()), stopped));
+        let app = App::new(Arc::new(registry), None, config, gate, metrics());
+        let served = tokio::spawn(serve(listener, app, stopped));
         Self { caller: Caller::to(address), stop, served }
     }
 
