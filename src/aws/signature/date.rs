@@ -1,5 +1,6 @@
 //! Moments in seconds ↔ their spellings in signed requests. Knows no clock.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,9 +24,10 @@ impl Moment {
         (moment.to_string() == text).then_some(moment)
     }
 
-    /// Of the form Sun, 30 Aug 2015 12:36:00 GMT.
+    /// Of the form Sun, 30 Aug 2015 12:36:00 GMT, which botocore ends with -0000, as mail has it.
     pub fn of_http_date(text: &str) -> Option<Self> {
-        httpdate::parse_http_date(text).ok().map(Self::from)
+        let text = text.strip_suffix("-0000").map_or(text.into(), |date| Cow::from(format!("{date}GMT")));
+        httpdate::parse_http_date(&text).ok().map(Self::from)
     }
 
     pub fn plus(self, seconds: i64) -> Self {
