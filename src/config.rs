@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
 /// A whole number that makes sense for its setting.
@@ -293,6 +294,19 @@ pub struct ControlConfig {
     pub state: PathBuf,
 }
 
+/// Who may call.
+#[derive(Args, Clone, Debug)]
+pub struct AccessConfig {
+    /// Keys of those who may call: a JSON list of {"access_key_id", "secret_access_key"} and {"bearer"}, in a file that
+    /// nobody else may read; without it everybody may call
+    #[arg(long, env = "EXPLAIND_CREDENTIALS", value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
+
+    /// Listen without keys on an address that is not loopback: everybody who reaches it may call
+    #[arg(long, env = "EXPLAIND_ALLOW_ANONYMOUS", value_parser = BoolishValueParser::new())]
+    pub allow_anonymous: bool,
+}
+
 /// `explaind serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ServeConfig {
@@ -303,6 +317,9 @@ pub struct ServeConfig {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, env = "EXPLAIND_LISTEN", default_value_t = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8700))]
     pub listen: SocketAddr,
+
+    #[command(flatten)]
+    pub access: AccessConfig,
 
     #[command(flatten)]
     pub engine: EngineConfig,

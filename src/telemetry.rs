@@ -13,6 +13,7 @@ const REQUEST_SECONDS: &str = "explaind_request_seconds";
 const STAGE_SECONDS: &str = "explaind_stage_seconds";
 pub const RUNNING: &str = "explaind_requests_running";
 pub const WAITING: &str = "explaind_requests_waiting";
+const ACCESS_REFUSALS: &str = "explaind_access_refusals_total";
 const RECORDS: &str = "explaind_records_total";
 const EXPLAINED: &str = "explaind_records_explained_total";
 const BATCH_COLUMNS: &str = "explaind_batch_columns";
@@ -64,6 +65,7 @@ fn describe() {
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of a request by stage");
     describe_gauge!(RUNNING, "Requests running now");
     describe_gauge!(WAITING, "Requests waiting for their turn");
+    describe_counter!(ACCESS_REFUSALS, "Requests that no key lets in, by reason");
     describe_counter!(RECORDS, "Records received, by endpoint");
     describe_counter!(EXPLAINED, "Records explained, by endpoint");
     describe_histogram!(BATCH_COLUMNS, "Records × outputs of a batch");
@@ -95,6 +97,10 @@ pub fn record_request(endpoint: &str, status: u16, took: Duration) {
 
 pub fn count_control_call(status: u16) {
     counter!(CONTROL_CALLS, "status" => status.to_string()).increment(1);
+}
+
+pub fn count_access_refusal(reason: &'static str) {
+    counter!(ACCESS_REFUSALS, "reason" => reason).increment(1);
 }
 
 pub fn record_stage(stage: &'static str, took: Duration) {

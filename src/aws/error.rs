@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::signature::AccessError;
 use crate::explain::ExplainError;
 use crate::model::container::ContainerError;
 use crate::model::{ModelError, TargetError};
@@ -17,6 +18,8 @@ const TIMED_OUT: &str = "Your invocation timed out while waiting for a response 
 pub enum InvokeError {
     #[error("Endpoint {name} of account {account_id} not found.")]
     UnknownEndpoint { name: String, account_id: String },
+    #[error(transparent)]
+    Access(#[from] AccessError),
     #[error("{0}")]
     BadHeader(String),
     #[error("Endpoint {0} is not a multi-model endpoint and does not support target model header.")]
@@ -80,6 +83,14 @@ impl InvokeError {
         self.wire().code
     }
 
+    /// The key that the caller named, where it is a key of this server.
+    pub fn access_key_id(&self) -> Option<&str> {
+        match self {
+            Self::Access(error) => error.access_key_id(),
+            _ => None,
+        }
+    }
+
     /// The text of caller or model may hold values of records, which stay out of the log.
     pub fn holds_record_values(&self) -> bool {
         match self.model_failure() {
@@ -103,6 +114,7 @@ impl InvokeError {
 
     fn wire(&self) -> Wire {
         match self {
+            Self::Access(error) => Wire::refused(403, error.code()),
             Self::UnknownEndpoint { .. }
             | Self::BadHeader(_)
             | Self::NotMultiModel(_)

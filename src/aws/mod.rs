@@ -8,3 +8,4 @@ pub mod error;
 pub mod fault;
 pub mod headers;
 pub mod service_model;
+pub mod signature;

@@ -101,7 +101,7 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
         let opened = setup.open(&shared, &limits).await?;
         let registry = Registry::default();
         registry.put(Endpoint::single(bundle.name.to_owned(), headers::VARIANT, opened));
-        let app = http::App::new(Arc::new(registry), None, config.server, metrics);
+        let app = http::App::new(Arc::new(registry), None, config.server, http::Gate::open(), metrics);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -1,5 +1,6 @@
 //! The commands. They may use everything; nothing uses them.
 
+mod access;
 mod chart;
 mod check;
 mod demo;

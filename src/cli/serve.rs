@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 
-use super::engine;
 use super::signals::Signals;
+use super::{access, engine};
 use crate::aws::control::{Account, ControlPlane, FileEndpoint, Opener};
 use crate::aws::{definition, headers};
 use crate::config::{ServeConfig, ServerConfig};
@@ -23,6 +23,8 @@ pub(super) const DEFINITION: &str = "endpoint.json";
 pub(super) const DEFINITION_BYTES_MAX: u64 = 1 << 20;
 
 pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
+    // Before anything slow: whoever must not open need not wait for it.
+    let gate = access::gate(&config.access, config.listen)?;
     let metrics = telemetry::install_metrics()?;
     let shared = engine::open(&config.engine, &config.server)?;
     let grace = Duration::from_millis(config.server.drain_grace_ms);
@@ -30,7 +32,7 @@ pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
         let registry = Arc::new(Registry::default());
         let control = open_endpoints(&config, &shared, &registry).await?;
         tracing::info!(device = shared.attributor.device(), endpoints = ?registry.names(), "ready");
-        let app = http::App::new(registry, Some(control), config.server, metrics);
+        let app = http::App::new(registry, Some(control), config.server, gate, metrics);
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
         let signals = Signals::install()?;

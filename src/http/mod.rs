@@ -1,5 +1,6 @@
 //! The wire: what serves with axum and hyper. One visible list of routes.
 
+mod access;
 mod admission;
 mod body;
 mod control;
@@ -25,6 +26,7 @@ use crate::endpoints::Registry;
 use admission::Admission;
 use body::Bodies;
 
+pub use access::Gate;
 pub use server::serve;
 
 /// What handlers share.
@@ -33,6 +35,7 @@ pub struct App {
     /// None where endpoints are what they were at the start.
     control: Option<Arc<ControlPlane>>,
     config: ServerConfig,
+    gate: Gate,
     admission: Admission,
     bodies: Bodies,
     metrics: PrometheusHandle,
@@ -47,6 +50,7 @@ impl App {
         registry: Arc<Registry>,
         control: Option<Arc<ControlPlane>>,
         config: ServerConfig,
+        gate: Gate,
         metrics: PrometheusHandle,
     ) -> Arc<Self> {
         let admission = Admission::new(config.running_max, config.waiting_max);
@@ -55,6 +59,7 @@ impl App {
             registry,
             control,
             config,
+            gate,
             admission,
             bodies,
             metrics,

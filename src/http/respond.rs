@@ -11,6 +11,8 @@ use crate::aws::document::{Document, write_numbers};
 use crate::aws::error::{InvokeError, Origin};
 use crate::aws::fault::shown;
 use crate::aws::headers;
+use crate::aws::signature::AccessError;
+use crate::config::ServerConfig;
 use crate::endpoints::Explained;
 use crate::explain::{Explanation, Reply};
 
@@ -79,11 +81,12 @@ fn server_timing(explanation: &Explanation, queue: Duration, encode: Duration) -
 pub(super) fn error(error: &InvokeError, origin: &Origin) -> Response {
     let (status, code) = (error.status(), error.code());
     let Origin { endpoint, request_id, .. } = origin;
+    let access_key_id = error.access_key_id();
     let reason = if error.holds_record_values() { "see the answer".to_owned() } else { error.to_string() };
     if status == 500 {
         tracing::error!(request_id, endpoint, status, code, reason, "request failed");
     } else {
-        tracing::info!(request_id, endpoint, status, code, reason, "request refused");
+        tracing::info!(request_id, endpoint, status, code, access_key_id, reason, "request refused");
     }
     let mut fields = vec![(headers::REQUEST_ID, (*request_id).to_owned()), (headers::ERROR_TYPE, code.to_owned())];
     if status == 429 {
@@ -106,10 +109,11 @@ pub(super) fn control(body: Vec<u8>, id: &str) -> Response {
 pub(super) fn control_error(error: &ControlError, target: &str, request_id: &str) -> Response {
     let (status, code) = (error.status(), error.code());
     let target = shown(target);
+    let access_key_id = error.access_key_id();
     if status == 500 {
         tracing::error!(request_id, target, status, code, reason = %error, "call failed");
     } else {
-        tracing::info!(request_id, target, status, code, "call refused");
+        tracing::info!(request_id, target, status, code, access_key_id, "call refused");
     }
     let status = StatusCode::from_u16(status).expect("the statuses are valid. This is a bug.");
     let mut fields = own_fields(request_id, None);
@@ -118,6 +122,12 @@ pub(super) fn control_error(error: &ControlError, target: &str, request_id: &str
         fields.push((header::CONNECTION.as_str(), "close".to_owned()));
     }
     respond(status, Some(AWS_JSON), fields, error.body(request_id).to_string().into_bytes())
+}
+
+/// Metrics belong to no endpoint.
+pub(super) fn refusal_of_metrics(refusal: AccessError, config: &ServerConfig) -> Response {
+    let (account_id, region) = (config.account_id.as_str(), config.region.as_str());
+    error(&refusal.into(), &Origin { endpoint: "", account_id, region, request_id: &request_id() })
 }
 
 fn respond(

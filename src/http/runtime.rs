@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::{Path, Request as HttpRequest, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures_util::FutureExt;
 use tokio::time::timeout_at;
 
+use super::body::Payload;
 use super::head::{self, Head};
 use super::{App, body, respond};
 use crate::aws::error::{InvokeError, Origin};
@@ -27,10 +29,10 @@ const NUMBER_BYTES: usize = 64;
 pub(super) async fn invoke_endpoint(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
-    fields: HeaderMap,
-    body: Body,
+    request: HttpRequest,
 ) -> Response {
     let started = Instant::now();
+    let (parts, body) = request.into_parts();
     let request_id = respond::request_id();
     let name = name.ok().map(|Path(name)| name);
     let origin = Origin {
@@ -40,9 +42,9 @@ pub(super) async fn invoke_endpoint(
         request_id: &request_id,
     };
     let endpoint = app.registry.get(origin.endpoint);
-    let variant = endpoint.as_ref().map(|endpoint| endpoint.choose(head::target_variant(&fields)));
+    let variant = endpoint.as_ref().map(|endpoint| endpoint.choose(head::target_variant(&parts.headers)));
     // A panic in one request is that request's failure.
-    let answered = answer(&app, &origin, variant.clone(), &fields, body, started);
+    let answered = answer(&app, &origin, variant.clone(), &parts, body, started);
     let mut response = match AssertUnwindSafe(answered).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => respond::error(&error, &origin),
@@ -54,7 +56,8 @@ pub(super) async fn invoke_endpoint(
     if app.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    if let Some(Ok(variant)) = variant {
+    // Strangers are not told what there is.
+    if let Some(Ok(variant)) = variant.filter(|_| response.status() != StatusCode::FORBIDDEN) {
         let name = HeaderValue::from_str(&variant.name).expect("names are visible ASCII. This is a bug.");
         response.headers_mut().insert(headers::INVOKED_PRODUCTION_VARIANT, name);
     }
@@ -67,20 +70,12 @@ async fn answer(
     app: &App,
     origin: &Origin<'_>,
     variant: Option<Result<&Variant, NoVariant>>,
-    fields: &HeaderMap,
+    parts: &Parts,
     body: Body,
     started: Instant,
 ) -> Result<Response, InvokeError> {
     let deadline = tokio::time::Instant::from_std(started + app.config.deadline());
-    let head = match app.admit().and_then(|()| Head::read(variant, origin, fields)) {
-        Ok(head) => head,
-        // Clients that send first and read later must see this instead of a broken connection.
-        Err(error) => {
-            body::drain(body.into_data_stream()).await;
-            return Err(error);
-        }
-    };
-    let payload = app.bodies.read(body).await?;
+    let (head, payload) = receive(app, origin, variant, parts, body).await?;
     // Only now: a slow sender takes no place of others.
     let place = app.admission.enter(origin.endpoint, app.registry.len())?;
     let waiting_since = Instant::now();
@@ -91,6 +86,32 @@ async fn answer(
     let message = head.message(payload.bytes.clone(), deadline.into_std());
     let work = serve(head, message, queue, origin);
     timeout_at(deadline, work).await.map_err(deadline_passed)?
+}
+
+/// A body is only read where nothing else is wrong, or where it must tell first who it is that would hear what is wrong.
+async fn receive(
+    app: &App,
+    origin: &Origin<'_>,
+    variant: Option<Result<&Variant, NoVariant>>,
+    parts: &Parts,
+    body: Body,
+) -> Result<(Head, Payload), InvokeError> {
+    let visitor = app.admit().and_then(|()| Ok(app.gate.admit(parts)?));
+    let read = visitor.and_then(|visitor| match Head::read(variant, origin, &parts.headers) {
+        Err(error) if visitor.is_known() => Err(error),
+        head => Ok((visitor, head)),
+    });
+    let (visitor, head) = match read {
+        Ok(read) => read,
+        // Clients that send first and read later must see this instead of a broken connection.
+        Err(error) => {
+            body::drain(body.into_data_stream()).await;
+            return Err(error);
+        }
+    };
+    let payload = app.bodies.read(body).await?;
+    visitor.verify(&payload.bytes).await?;
+    Ok((head?, payload))
 }
 
 /// The work on a request that has its turn.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use explaind::aws::control::{Account, ControlPlane, Opener};
 use explaind::aws::definition::Defaults;
 use explaind::endpoints::{FolderStore, Registry};
+use explaind::http::Gate;
 use http_body_util::Full;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub async fn controlled(state: &Path) -> TestApp {
     let account = Account { id: "000000000000".to_owned(), region: "us-east-1".to_owned() };
     let control = ControlPlane::load(account, store, Arc::clone(&registry), opener).expect("loads");
     control.open_all().await;
-    TestApp::over(registry, Some(control), |_| {}).await
+    TestApp::over(registry, Some(control), Gate::open(), |_| {}).await
 }
 
 /// The model and the explainer of an example, as a script gives them.

@@ -1,5 +1,6 @@
 //! The server as its clients meet it: a real one on a loopback port, whole answers and whole errors.
 
+mod access;
 mod answers;
 mod backend_answers;
 mod backend_circuit;
@@ -32,6 +33,7 @@ mod protocols;
 mod recorded;
 mod show;
 mod shutdown;
+mod signer;
 mod stamp;
 mod startup;
 mod support;

@@ -14,7 +14,7 @@ use explaind::compute::{Attributor, BatchLimits, Engine};
 use explaind::config::{ContainerConfig, Kernel, ServerConfig};
 use explaind::endpoints::{Endpoint, LoadLimits, Opened, Registry, SetupError};
 use explaind::explain::{Limits, Shared};
-use explaind::http::{App, serve};
+use explaind::http::{App, Gate, serve};
 use explaind::shap::{DesignLimits, OperatorCache};
 use explaind::telemetry::install_metrics;
 use http_body_util::{BodyExt, Full};
@@ -133,14 +133,20 @@ impl TestApp {
         Self::serving(registry, change).await
     }
 
+    /// The examples, for those who pass.
+    pub async fn behind(gate: Gate) -> Self {
+        Self::over(Arc::new(examples()), None, gate, |_| {}).await
+    }
+
     async fn serving(registry: Registry, change: impl FnOnce(&mut ServerConfig)) -> Self {
-        Self::over(Arc::new(registry), None, change).await
+        Self::over(Arc::new(registry), None, Gate::open(), change).await
     }
 
     /// With a control plane, or without.
     pub async fn over(
         registry: Arc<Registry>,
         control: Option<Arc<ControlPlane>>,
+        gate: Gate,
         change: impl FnOnce(&mut ServerConfig),
     ) -> Self {
         let mut config = default_config();
@@ -149,7 +155,8 @@ impl TestApp {
         let address = listener.local_addr().expect("is bound");
         let (stop, stopped) = oneshot::channel();
         let stopped = async move { stopped.await.unwrap_or_default() };
-        let served = tokio::spawn(serve(listener, App::new(registry, control, config, metrics()), stopped));
+        let app = App::new(registry, control, config, gate, metrics());
+        let served = tokio::spawn(serve(listener, app, stopped));
         Self { caller: Caller::to(address), stop, served }
     }
 

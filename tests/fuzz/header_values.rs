@@ -1,9 +1,11 @@
 //! What holds for any bytes that are taken for the value of a header.
 
 use std::path::{Component, Path};
+use std::time::{Duration, SystemTime};
 
 use explaind::aws::fault::Faults;
 use explaind::aws::headers;
+use explaind::aws::signature::{AccessError, Authorization, Caller, Head, Keys, identify};
 use explaind::records::{Filter, Format};
 
 use super::{ERROR_BYTES_MAX, check_text};
@@ -63,4 +65,53 @@ pub fn target_model(data: &[u8]) -> bool {
             false
         }
     }
+}
+
+/// A header that is read says what it says, however it is spaced, and none that is made up lets anybody in.
+pub fn authorization(data: &[u8]) -> bool {
+    check_nobody_is_let_in(data);
+    match Authorization::read(data) {
+        Ok(read) => {
+            let names = &read.signed_headers;
+            assert!(names.is_sorted_by(|one, next| one < next) && names.iter().all(|name| !name.is_empty()));
+            let again = written(&read);
+            assert_eq!(Authorization::read(again.as_bytes()).as_ref().ok(), Some(&read), "{again}");
+            true
+        }
+        Err(error) => {
+            check_refusal(&error);
+            false
+        }
+    }
+}
+
+fn written(read: &Authorization) -> String {
+    let names = read.signed_headers.join(";");
+    let scope = [read.scope.date, read.scope.region, read.scope.service, read.scope.terminator].join("/");
+    let signature: String = read.signature.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = read.access_key_id;
+    format!("AWS4-HMAC-SHA256 Signature={signature},Credential={id}/{scope},SignedHeaders={names}")
+}
+
+fn check_nobody_is_let_in(authorization: &[u8]) {
+    let keys = Keys::read(br#"[{"access_key_id": "me", "secret_access_key": "secret"}]"#);
+    let keys = keys.unwrap_or_else(|error| panic!("{error}"));
+    let fields = vec![
+        ("host", b"localhost".as_slice()),
+        ("x-amz-date", b"20150830T123600Z"),
+        ("authorization", authorization),
+    ];
+    let head = Head { method: "POST", path: "/", query: "", fields };
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160);
+    match identify(&keys, &head, now.into()) {
+        Ok(Caller::Known) => panic!("no bearer key is known"),
+        Ok(Caller::Claimed(claim)) => check_refusal(&claim.verify(b"").expect_err("nobody has signed")),
+        Err(error) => check_refusal(&error),
+    }
+}
+
+fn check_refusal(error: &AccessError) {
+    check_text(&error.to_string(), ERROR_BYTES_MAX);
+    assert!(!error.to_string().contains(char::is_control), "{error}");
+    assert!(error.code().ends_with("Exception") && !error.reason().is_empty());
 }

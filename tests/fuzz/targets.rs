@@ -25,7 +25,7 @@ pub struct Target {
     pub takes: fn(&[u8]) -> bool,
 }
 
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "csv", takes: csv },
     Target { name: "json_lines", takes: json_lines },
     Target { name: "template", takes: template },
@@ -35,6 +35,7 @@ pub const TARGETS: [Target; 13] = [
     Target { name: "definition", takes: endpoint_definition },
     Target { name: "protocol", takes: protocol },
     Target { name: "target_model", takes: header_values::target_model },
+    Target { name: "authorization", takes: header_values::authorization },
     Target { name: "ubjson", takes: model_files::read },
     Target { name: "lightgbm", takes: model_files::read },
     Target { name: "archive", takes: model_files::read },

@@ -73,6 +73,14 @@ impl ControlError {
         }
     }
 
+    /// The key that the caller named, where it is a key of this server.
+    pub fn access_key_id(&self) -> Option<&str> {
+        match self {
+            Self::Request(error) => error.access_key_id(),
+            _ => None,
+        }
+    }
+
     /// Our own troubles are for the log.
     pub fn body(&self, request_id: &str) -> Value {
         let message = match self {

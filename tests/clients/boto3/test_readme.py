@@ -127,6 +127,19 @@ def test_the_check_of_the_readme_finds_what_is_missing(stub, tmp_path):
     assert (complete.returncode, complete.stdout.splitlines()[-1]) == (0, "Explanations will work."), complete
 
 
+def test_the_keys_of_the_readme_let_callers_in(serve, examples, tmp_path):
+    keys = tmp_path / "keys.json"
+    keys.write_text(block("json", "bearer"))
+    keys.chmod(0o600)
+    settings = {"EXPLAIND_CREDENTIALS": str(keys), "EXPLAIND_STATE": str(tmp_path / "state")}
+    server = serve(examples / "wine" / "endpoint.json", environment=settings)
+    (bearer,) = re.findall(r'"bearer": "(.*)"', README)
+    body = (examples / "wine" / "records.csv").read_text().splitlines()[0]
+    for key, status in ((bearer, 200), ("another", 403)):
+        headers = {"Content-Type": "text/csv", "Authorization": f"Bearer {key}"}
+        assert server.request("POST", "/endpoints/wine/invocations", body, headers).status == status
+
+
 def test_the_container_of_the_readme_is_explained(serve, stub, tmp_path):
     def answer(asked):
         records = [json.loads(line)["features"] for line in asked.body.splitlines()]
