@@ -23,6 +23,8 @@ pub(super) const DEFINITION: &str = "endpoint.json";
 pub(super) const DEFINITION_BYTES_MAX: u64 = 1 << 20;
 
 pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
+    // Settings that make no sense are told before anything is opened.
+    engine::confined(&config, false)?;
     let metrics = telemetry::install_metrics()?;
     let shared = engine::open(&config.engine, &config.server)?;
     let grace = Duration::from_millis(config.server.drain_grace_ms);

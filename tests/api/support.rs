@@ -13,6 +13,7 @@ use explaind::compute::{Attributor, BatchLimits, Engine};
 use explaind::config::{ContainerConfig, Kernel, ServerConfig};
 use explaind::endpoints::{Endpoint, LoadLimits, Opened, Registry, SetupError};
 use explaind::explain::{Limits, Shared};
+use explaind::fetch::Reach;
 use explaind::http::{App, serve};
 use explaind::shap::{DesignLimits, OperatorCache};
 use explaind::telemetry::install_metrics;
@@ -271,7 +272,12 @@ pub async fn open_treating(
     let setup = definition::read(&json, folder, Kernel::Shapley).expect("is a definition");
     let mut containers = Defaults::parse_from(["test"]).containers;
     change(&mut containers);
-    let limits = LoadLimits { model_bytes_max: 64 << 20, baseline_bytes_max: 1 << 20, containers };
+    let limits = LoadLimits {
+        model_bytes_max: 64 << 20,
+        baseline_bytes_max: 1 << 20,
+        reach: Reach::operator(),
+        containers,
+    };
     let name = setup.name.clone();
     Ok(Endpoint::single(name, "AllTraffic", setup.open(shared(), &limits).await?))
 }
