@@ -38,12 +38,13 @@ pub async fn fetch(location: &str, bytes_max: u64, reach: &Reach) -> Result<Vec<
 
 /// The same for a local file.
 pub async fn fetch_file(path: &Path, bytes_max: u64, reach: &Reach) -> Result<Vec<u8>, FetchError> {
+    let shown = || path.display().to_string();
+    read_within(path, bytes_max, reach).await.map_err(|reason| FetchError::new(shown(), reason))
+}
+
+async fn read_within(path: &Path, bytes_max: u64, reach: &Reach) -> Result<Vec<u8>, Reason> {
     let (path, reach) = (path.to_owned(), reach.clone());
-    offload(move |_| {
-        let read = || file::read(&reach.file(&path)?, bytes_max);
-        read().map_err(|reason| FetchError::new(path.display().to_string(), reason))
-    })
-    .await
+    offload(move |_| file::read(&reach.file(&path)?, bytes_max)).await
 }
 
 /// Whether `folder`, which ends with a slash and which somebody else will read from, is within reach.
@@ -70,7 +71,7 @@ async fn fetch_as(
 ) -> Result<Vec<u8>, FetchError> {
     let in_location = |reason| FetchError::new(shown(location), reason);
     match Location::read(location).map_err(in_location)? {
-        Location::File(path) => fetch_file(path, limits.bytes_max, reach).await,
+        Location::File(path) => read_within(path, limits.bytes_max, reach).await.map_err(in_location),
         Location::S3 { bucket, key } => {
             let url = async {
                 let bucket = s3::Bucket::find(bucket, &variables)?;

@@ -6,6 +6,7 @@ mod explainer_config;
 pub(super) mod json;
 mod location;
 pub(super) mod members;
+mod model_data;
 pub(super) mod pattern;
 mod primary_container;
 pub(super) mod shape;
