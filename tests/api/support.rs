@@ -268,16 +268,29 @@ pub async fn open_treating(
     folder: &Path,
     change: impl FnOnce(&mut ContainerConfig),
 ) -> Result<Endpoint, SetupError> {
-    let json = serde_json::to_vec(definition).expect("is JSON");
-    let setup = definition::read(&json, folder, Kernel::Shapley).expect("is a definition");
     let mut containers = Defaults::parse_from(["test"]).containers;
     change(&mut containers);
-    let limits = LoadLimits {
-        model_bytes_max: 64 << 20,
-        baseline_bytes_max: 1 << 20,
-        reach: Reach::operator(),
-        containers,
-    };
+    open_by(definition, folder, containers, Reach::operator()).await
+}
+
+/// An endpoint of somebody who may not name all places.
+pub async fn open_within(
+    reach: &Reach,
+    definition: &serde_json::Value,
+    folder: &Path,
+) -> Result<Endpoint, SetupError> {
+    open_by(definition, folder, Defaults::parse_from(["test"]).containers, reach.clone()).await
+}
+
+async fn open_by(
+    definition: &serde_json::Value,
+    folder: &Path,
+    containers: ContainerConfig,
+    reach: Reach,
+) -> Result<Endpoint, SetupError> {
+    let json = serde_json::to_vec(definition).expect("is JSON");
+    let setup = definition::read(&json, folder, Kernel::Shapley).expect("is a definition");
+    let limits = LoadLimits { model_bytes_max: 64 << 20, baseline_bytes_max: 1 << 20, reach, containers };
     let name = setup.name.clone();
     Ok(Endpoint::single(name, "AllTraffic", setup.open(shared(), &limits).await?))
 }

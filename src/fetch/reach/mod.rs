@@ -111,7 +111,7 @@ impl Reach {
     }
 
     /// What resolves the name in a URL, each time somebody connects to it.
-    pub fn host(&self, url: &Url) -> Result<Resolver, ReachError> {
+    pub(super) fn host(&self, url: &Url) -> Result<Resolver, ReachError> {
         let Some(confined) = &self.0 else { return Ok(Resolver::default()) };
         let place = Place::of(url).filter(|place| ["http", "https"].contains(&place.scheme.as_str()));
         let place = place.ok_or(ReachError::NoHost)?;
@@ -124,13 +124,18 @@ impl Reach {
         Ok(Resolver::confined(Arc::clone(confined), place))
     }
 
-    /// The same for a backend that is asked again and again: what its name leads to now is looked at here. A name that
-    /// leads nowhere yet may do so later.
-    pub async fn backend(&self, url: &str) -> Result<Resolver, ReachError> {
+    /// The same, of the text of a URL.
+    pub fn named_host(&self, url: &str) -> Result<Resolver, ReachError> {
         if self.is_everywhere() {
             return Ok(Resolver::default());
         }
-        let resolver = self.host(&url.parse().map_err(|_| ReachError::NoHost)?)?;
+        self.host(&url.parse().map_err(|_| ReachError::NoHost)?)
+    }
+
+    /// The same for a backend that is asked again and again: what its name leads to now is looked at here. A name that
+    /// leads nowhere yet may do so later.
+    pub async fn backend(&self, url: &str) -> Result<Resolver, ReachError> {
+        let resolver = self.named_host(url)?;
         resolver.check_now().await?;
         Ok(resolver)
     }
