@@ -23,8 +23,6 @@ pub(super) const DEFINITION: &str = "endpoint.json";
 pub(super) const DEFINITION_BYTES_MAX: u64 = 1 << 20;
 
 pub(super) fn run(config: ServeConfig) -> anyhow::Result<()> {
-    // Settings that make no sense are told before anything is opened.
-    engine::confined(&config, false)?;
     let metrics = telemetry::install_metrics()?;
     let shared = engine::open(&config.engine, &config.server)?;
     let grace = Duration::from_millis(config.server.drain_grace_ms);
@@ -117,8 +115,8 @@ fn open_control_plane(
 ) -> anyhow::Result<Arc<ControlPlane>> {
     let ServerConfig { account_id, region, .. } = &config.server;
     let account = Account { id: account_id.clone(), region: region.clone() };
-    let limits = engine::load_limits(&config.engine.open, &config.containers);
-    let opener = Opener::new(Arc::clone(shared), limits, engine::defaults(&config.engine.open)?);
+    let opener =
+        Opener::new(Arc::clone(shared), engine::confined(config, false)?, engine::defaults(&config.engine.open)?);
     let in_state = || format!("--state {}", config.control.state.display());
     let store = FolderStore::open(config.control.state.clone()).with_context(in_state)?;
     ControlPlane::load(account, Arc::new(store), Arc::clone(registry), opener).with_context(in_state)

@@ -48,27 +48,16 @@ pub(super) struct Bucket {
 
 impl Bucket {
     pub(super) fn find(name: &str, variables: &Variables) -> Result<Self, Reason> {
-        let mut builder = AmazonS3Builder::new().with_bucket_name(name);
-        for setting in SETTINGS {
-            if let Some(value) = given(setting, variables) {
-                let key = setting.to_ascii_lowercase().parse().expect("a setting of this store. This is a bug.");
-                builder = builder.with_config(key, value);
-            }
-        }
-        // A certificate for *.s3 covers no bucket with a dot in its name.
         let own = endpoint(variables);
+        // A certificate for *.s3 covers no bucket with a dot in its name.
         let is_in_host = own.is_none() && !name.contains('.');
-        let (endpoint, url) = match own {
-            Some((variable, endpoint)) => {
-                (endpoint.clone(), http_url(endpoint).ok_or(Reason::S3Endpoint { variable })?)
-            }
-            None => {
-                let endpoint = regional(is_in_host.then_some(name), variables);
-                let url = http_url(&endpoint).ok_or(Reason::Region)?;
-                (endpoint, url)
-            }
+        let (address, unusable) = match own {
+            Some((variable, endpoint)) => (endpoint.clone(), Reason::S3Endpoint { variable }),
+            None => (regional(is_in_host.then_some(name), variables), Reason::Region),
         };
-        let builder = builder.with_endpoint(endpoint).with_virtual_hosted_style_request(is_in_host);
+        let url = http_url(&address).ok_or(unusable)?;
+        let builder = settings(variables).with_bucket_name(name);
+        let builder = builder.with_endpoint(address).with_virtual_hosted_style_request(is_in_host);
         Ok(Self { builder, url })
     }
 
@@ -88,6 +77,16 @@ impl Bucket {
         let expires_in = Duration::from_secs(DOWNLOAD_S_MAX);
         store.signed_url(Method::GET, &key, expires_in).await.map_err(|_| Reason::Credentials)
     }
+}
+
+fn settings(variables: &Variables) -> AmazonS3Builder {
+    SETTINGS.iter().fold(AmazonS3Builder::new(), |builder, setting| match given(setting, variables) {
+        Some(value) => {
+            let key = setting.to_ascii_lowercase().parse().expect("a setting of this store. This is a bug.");
+            builder.with_config(key, value)
+        }
+        None => builder,
+    })
 }
 
 fn given<'a>(name: &str, variables: &'a Variables) -> Option<&'a String> {

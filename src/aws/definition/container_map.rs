@@ -34,6 +34,11 @@ impl ContainerMap {
         pairs.iter().map(|pair| read_pair(pair)).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Base URLs of all containers.
+    pub fn urls(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, url)| url.as_str())
+    }
+
     /// The first pattern that fits wins.
     pub(super) fn url(&self, image: &str) -> Option<String> {
         self.0.iter().find(|(pattern, _)| fits(pattern, image)).map(|(_, url)| url.clone())
