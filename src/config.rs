@@ -1,11 +1,15 @@
 //! What an operator may set, each with its unit, range and default. A flag wins over its `EXPLAIND_*` variable.
 
+mod stars;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
+
+pub use stars::fits;
 
 /// A whole number that makes sense for its setting.
 fn within<T: TryFrom<u64>, const LEAST: u64, const MOST: u64>(text: &str) -> Result<T, String> {
@@ -286,12 +290,21 @@ impl ServerConfig {
     }
 }
 
-/// Settings of the control plane.
+/// Settings of the control plane. What its definitions may name is limited; definition files are the operator's word.
 #[derive(Args, Clone, Debug)]
 pub struct ControlConfig {
     /// Folder of what CreateEndpoint and its like made; it is made with the first of them
     #[arg(long, env = "EXPLAIND_STATE", default_value = "explaind-state", value_name = "FOLDER")]
     pub state: PathBuf,
+
+    /// Folder of models and baselines that definitions made through the API may name; repeatable
+    #[arg(long, env = "EXPLAIND_FILE_ROOT", default_value = ".", value_delimiter = ',', value_name = "PATH")]
+    pub file_root: Vec<PathBuf>,
+
+    /// Host of containers, https: and S3 that definitions made through the API may name, as HOST, HOST:PORT or
+    /// SCHEME://HOST:PORT, where HOST may have stars; repeatable; without it this machine, while only it can connect
+    #[arg(long, env = "EXPLAIND_ALLOW_BACKEND", value_delimiter = ',', value_name = "PATTERN")]
+    pub allow_backend: Vec<String>,
 }
 
 /// Who may call.

@@ -8,9 +8,10 @@ use wgpu::AdapterInfo;
 use crate::aws::definition::{ContainerMap, Defaults};
 use crate::compute::gpu::{Choice, GpuLimits, adapters, choose};
 use crate::compute::{Attributor, BatchLimits, BoxedDevice, Engine, Gpu};
-use crate::config::{ContainerConfig, DevicePolicy, EngineConfig, OpenConfig, ServerConfig};
+use crate::config::{ContainerConfig, DevicePolicy, EngineConfig, OpenConfig, ServeConfig, ServerConfig};
 use crate::endpoints::LoadLimits;
 use crate::explain::{Limits, Shared};
+use crate::fetch::{Reach, THIS_MACHINE};
 use crate::shap::{DesignLimits, Method, OperatorCache};
 
 pub(super) fn open(engine: &EngineConfig, server: &ServerConfig) -> anyhow::Result<Arc<Shared>> {
@@ -35,12 +36,27 @@ pub(super) fn defaults(open: &OpenConfig) -> anyhow::Result<Defaults> {
     Ok(Defaults { method: Method { kernel, estimator }, containers: ContainerMap::read(&open.container_map)? })
 }
 
+/// What definitions that the operator wrote may load.
 pub(super) fn load_limits(open: &OpenConfig, containers: &ContainerConfig) -> LoadLimits {
     LoadLimits {
         model_bytes_max: open.model_bytes_max(),
         baseline_bytes_max: open.baseline_bytes_max(),
+        reach: Reach::operator(),
         containers: containers.clone(),
     }
+}
+
+/// What definitions made through the API may load. Where nobody but this machine can make them, this machine's own
+/// backends need no flag; those that the operator has mapped need none anywhere.
+pub(super) fn confined(config: &ServeConfig, has_credentials: bool) -> anyhow::Result<LoadLimits> {
+    let given: Vec<&str> =
+        config.control.allow_backend.iter().map(String::as_str).filter(|pattern| !pattern.is_empty()).collect();
+    let is_alone = config.listen.ip().is_loopback() && !has_credentials;
+    let own = if given.is_empty() && is_alone { THIS_MACHINE.to_vec() } else { given };
+    let mapped = ContainerMap::read(&config.engine.open.container_map)?;
+    let backends: Vec<&str> = own.into_iter().chain(mapped.urls()).collect();
+    let reach = Reach::confined(&config.control.file_root, &backends)?;
+    Ok(LoadLimits { reach, ..load_limits(&config.engine.open, &config.containers) })
 }
 
 fn open_attributor(config: &EngineConfig) -> anyhow::Result<Attributor> {

@@ -1,15 +1,16 @@
-//! Model files of an endpoint, one or a folder of many → models that fit its baseline and its configuration.
+//! Model files of an endpoint, one or many below a folder → models that fit its baseline and its configuration.
 
-use std::path::Path;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::open::{AttributeError, LoadLimits, SetupError};
 use super::setup::{ExplainerSetup, ModelSource};
 use crate::explain::labels_fit;
-use crate::fetch::read_file;
-use crate::model::embedded::{Embedded, EmbeddedForward, Folder, FolderLimits, Misfit, Scorer};
+use crate::fetch::{check_folder, fetch, fetch_file, shown};
+use crate::model::embedded::{Embedded, EmbeddedForward, Folder, FolderLimits, Misfit, Place, Scorer};
 use crate::model::{Forward, Model, ModelError};
+use crate::offload::offload;
 use crate::records::{CellError, Table, Template};
 use crate::shap::Link;
 
@@ -17,7 +18,7 @@ pub(super) const MODEL_FILE_ANSWERS: &str =
     "it answers with all scores of a record in a line, or with {\"score\": ...}, and no labels";
 
 /// Models with a game.
-pub(super) fn model(
+pub(super) async fn model(
     source: &ModelSource,
     setup: &ExplainerSetup,
     baseline: Table,
@@ -30,52 +31,81 @@ pub(super) fn model(
         n_label_headers: setup.label_headers.as_ref().map(Vec::len),
         probability_index: setup.probability_index,
     };
-    Ok(match source {
-        ModelSource::Folder(path) => Arc::new(folder(path, limits, move |scorer| Ok(frame.fit(scorer)?))?),
-        file => Arc::new(frame.fit(load(file, limits)?)?),
+    Ok(match place(source, limits).await? {
+        Some(place) => Arc::new(folder(place, limits, move |scorer| Ok(frame.fit(scorer)?))),
+        None => {
+            let scorer = load(source, limits).await?;
+            Arc::new(offload(move |_| frame.fit(scorer)).await?)
+        }
     })
 }
 
 /// Models without one.
-pub(super) fn forward(
+pub(super) async fn forward(
     source: &ModelSource,
     records_max: usize,
     limits: &LoadLimits,
 ) -> Result<Arc<dyn Forward>, SetupError> {
     let forward = move |scorer| EmbeddedForward::new(scorer, records_max);
-    Ok(match source {
-        ModelSource::Folder(path) => Arc::new(folder(path, limits, move |scorer| Ok(forward(scorer)))?),
-        file => Arc::new(forward(load(file, limits)?)),
+    Ok(match place(source, limits).await? {
+        Some(place) => Arc::new(folder(place, limits, move |scorer| Ok(forward(scorer)))),
+        None => Arc::new(forward(load(source, limits).await?)),
     })
 }
 
+/// Of many models; none where there is one.
+async fn place(source: &ModelSource, limits: &LoadLimits) -> Result<Option<Place>, SetupError> {
+    match source {
+        ModelSource::Folder(path) => {
+            let (path, reach) = (path.clone(), limits.reach.clone());
+            offload(move |_| {
+                let shown = || path.display().to_string();
+                let within =
+                    reach.folder(&path).map_err(|reason| SetupError::ModelReach { place: shown(), reason })?;
+                let place = Place::folder(&within);
+                place.map(Some).map_err(|reason| SetupError::ModelFolder { path: shown(), reason })
+            })
+            .await
+        }
+        ModelSource::Prefix(prefix) => {
+            check_folder(prefix, &limits.reach).map_err(SetupError::ModelFile)?;
+            Ok(Some(Place::prefix(prefix.clone(), limits.reach.clone())))
+        }
+        _ => Ok(None),
+    }
+}
+
 fn folder<M: Clone + Send + Sync + 'static>(
-    path: &Path,
+    place: Place,
     limits: &LoadLimits,
     fit: impl Fn(Scorer) -> Result<M, Misfit> + Send + Sync + 'static,
-) -> Result<Folder<M>, SetupError> {
+) -> Folder<M> {
     let folder_limits = FolderLimits {
         model_bytes_max: limits.model_bytes_max,
         models_bytes_max: limits.containers.models_mib_max << 20,
         load_wait: Duration::from_millis(limits.containers.model_load_ms),
     };
-    Folder::open(path, folder_limits, fit)
-        .map_err(|reason| SetupError::ModelFolder { path: path.display().to_string(), reason })
+    Folder::new(place, folder_limits, fit)
 }
 
-fn load(source: &ModelSource, limits: &LoadLimits) -> Result<Scorer, SetupError> {
-    let read = |name: String, bytes: &[u8]| {
-        let scorer = Scorer::read(bytes, limits.model_bytes_max);
-        scorer.map_err(|reason| SetupError::Model { name, reason })
-    };
-    match source {
+/// One file, read off the async threads.
+async fn load(source: &ModelSource, limits: &LoadLimits) -> Result<Scorer, SetupError> {
+    let bytes_max = limits.model_bytes_max;
+    let (name, bytes) = match source {
         ModelSource::File(path) => {
-            let bytes = read_file(path, limits.model_bytes_max).map_err(SetupError::ModelFile)?;
-            read(path.display().to_string(), &bytes)
+            (path.display().to_string(), fetch_file(path, bytes_max, &limits.reach).await.map(Cow::Owned))
         }
-        ModelSource::Bundled(bytes) => read("the bundled model".to_owned(), bytes),
-        ModelSource::Folder(_) | ModelSource::Container(_) => panic!("this is no file. This is a bug."),
-    }
+        ModelSource::Remote(location) => {
+            (shown(location), fetch(location, bytes_max, &limits.reach).await.map(Cow::Owned))
+        }
+        ModelSource::Bundled(bytes) => ("the bundled model".to_owned(), Ok(Cow::Borrowed(*bytes))),
+        ModelSource::Folder(_) | ModelSource::Prefix(_) | ModelSource::Container(_) => {
+            panic!("this is no file. This is a bug.")
+        }
+    };
+    let bytes = bytes.map_err(SetupError::ModelFile)?;
+    let scorer = offload(move |_| Scorer::read(&bytes, bytes_max)).await;
+    scorer.map_err(|reason| SetupError::Model { name, reason })
 }
 
 /// What says how answers are read must fit the answers of any model file: one line of scores, or `{"score": ...}`.

@@ -11,7 +11,7 @@ use super::stamp::{Stamp, Stamped};
 use super::{Explained, Opened, Service, files};
 use crate::config::ContainerConfig;
 use crate::explain::{Explainer, Settings, Shared};
-use crate::fetch::{FetchError, fetch};
+use crate::fetch::{FetchError, Reach, ReachError, check_folder, fetch};
 use crate::model::container::{
     Container, ContainerModel, ContainerSettings, Models, MultiModelContainer, Protocol, SingleModel, Translator,
 };
@@ -31,6 +31,8 @@ const BASELINE_ROWS_MAX: usize = 10_000;
 pub struct LoadLimits {
     pub model_bytes_max: u64,
     pub baseline_bytes_max: u64,
+    /// Where models, baselines and containers may be, also later, on each load and each connection.
+    pub reach: Reach,
     pub containers: ContainerConfig,
 }
 
@@ -42,6 +44,10 @@ pub enum SetupError {
     Model { name: String, reason: FileError },
     #[error("{path}: a folder of model files is needed: {reason}")]
     ModelFolder { path: String, reason: io::Error },
+    #[error("{place}: {reason}")]
+    ModelReach { place: String, reason: ReachError },
+    #[error(transparent)]
+    ContainerReach(ReachError),
     #[error(transparent)]
     BaselineFile(FetchError),
     #[error(transparent)]
@@ -98,8 +104,8 @@ impl Setup {
                 Service::Explain(Arc::new(open_explained(&model, explainer, shared, limits).await?))
             }
             None => Service::Forward(match &model {
-                ModelSource::Container(source) => forwarding(source, limits, shared.limits.records_max),
-                files => files::forward(files, shared.limits.records_max, limits)?,
+                ModelSource::Container(source) => forwarding(source, limits, shared.limits.records_max).await?,
+                files => files::forward(files, shared.limits.records_max, limits).await?,
             }),
         };
         Ok(Opened { has_many_models: model.is_many(), service })
@@ -154,9 +160,9 @@ pub(super) async fn parts(
     let model = match model {
         ModelSource::Container(source) => {
             let settings = container_settings(source, &setup, baseline)?;
-            OpenedModel::Container(ContainerModel::new(models(source, limits), settings))
+            OpenedModel::Container(ContainerModel::new(models(source, limits).await?, settings))
         }
-        files => OpenedModel::Files(files::model(files, &setup, baseline, limits)?),
+        files => OpenedModel::Files(files::model(files, &setup, baseline, limits).await?),
     };
     check_headers(&setup, n_features)?;
     let settings = Settings {
@@ -186,7 +192,7 @@ async fn baseline_bytes<'a>(source: &'a BaselineSource, limits: &LoadLimits) -> 
     match source {
         BaselineSource::Inline(text) => Ok(Cow::Borrowed(text.as_bytes())),
         BaselineSource::Location(location) => {
-            let bytes = fetch(location, limits.baseline_bytes_max).await;
+            let bytes = fetch(location, limits.baseline_bytes_max, &limits.reach).await;
             bytes.map(Cow::Owned).map_err(SetupError::BaselineFile)
         }
     }
@@ -212,24 +218,32 @@ fn check_headers(setup: &ExplainerSetup, expected: usize) -> Result<(), SetupErr
     }
 }
 
-fn models(source: &ContainerSource, limits: &LoadLimits) -> Models {
-    let container = Arc::new(Container::new(&source.url, &limits.containers));
-    match &source.models {
+async fn models(source: &ContainerSource, limits: &LoadLimits) -> Result<Models, SetupError> {
+    let resolver = limits.reach.backend(&source.url).await.map_err(SetupError::ContainerReach)?;
+    if let Some(folder) = &source.models {
+        check_folder(folder, &limits.reach).map_err(SetupError::ModelFile)?;
+    }
+    let container = Arc::new(Container::new(&source.url, resolver, &limits.containers));
+    Ok(match &source.models {
         Some(models) => {
             let load_wait = Duration::from_millis(limits.containers.model_load_ms);
             Models::Many(MultiModelContainer::new(container, models.clone(), load_wait))
         }
         None => Models::One(SingleModel::new(container, source.protocol.clone())),
-    }
+    })
 }
 
 /// A container whose answers are passed through; its clients speak as they do to SageMaker.
-fn forwarding(source: &ContainerSource, limits: &LoadLimits, records_max: usize) -> Arc<dyn Forward> {
-    match models(source, limits) {
+async fn forwarding(
+    source: &ContainerSource,
+    limits: &LoadLimits,
+    records_max: usize,
+) -> Result<Arc<dyn Forward>, SetupError> {
+    Ok(match models(source, limits).await? {
         Models::Many(models) => Arc::new(models),
         Models::One(model) if source.protocol == Protocol::SageMaker => Arc::new(model),
         Models::One(model) => Arc::new(Translator::new(model, records_max)),
-    }
+    })
 }
 
 fn container_settings(

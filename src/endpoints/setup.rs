@@ -85,10 +85,14 @@ pub enum Granularity {
 #[derive(Debug)]
 pub enum ModelSource {
     File(PathBuf),
+    /// One file at `s3:` or `https:`.
+    Remote(String),
     /// Part of the program.
     Bundled(&'static [u8]),
     /// Files of many models, one for each name below the folder.
     Folder(PathBuf),
+    /// The same for objects below a prefix of S3, its slash included.
+    Prefix(String),
     Container(ContainerSource),
 }
 
@@ -105,6 +109,9 @@ pub struct ContainerSource {
 impl ModelSource {
     /// Whether each request says which model it asks.
     pub fn is_many(&self) -> bool {
-        matches!(self, Self::Folder(_) | Self::Container(ContainerSource { models: Some(_), .. }))
+        matches!(
+            self,
+            Self::Folder(_) | Self::Prefix(_) | Self::Container(ContainerSource { models: Some(_), .. })
+        )
     }
 }

@@ -10,6 +10,8 @@ use reqwest::{Client, ClientBuilder, redirect};
 use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::reach::Resolver;
+
 /// How long a client waits for its peer.
 #[derive(Clone, Copy, Debug)]
 pub struct Waits {
@@ -20,27 +22,30 @@ pub struct Waits {
 }
 
 /// A client for http and https that keeps connections, each belonging to the runtime that opened it.
-pub fn client(waits: &Waits) -> Client {
+pub fn client(waits: &Waits, resolver: &Resolver) -> Client {
     // Someone else's choice of a provider may stand.
     let _ = default_provider().install_default();
-    let without_roots = |_| builder(waits).tls_certs_only([]).build();
+    let without_roots = |_| builder(waits, resolver).tls_certs_only([]).build();
     // A machine without roots can still speak http; its https fails at the handshake.
-    builder(waits).build().or_else(without_roots).expect("settings that always fit. This is a bug.")
+    builder(waits, resolver).build().or_else(without_roots).expect("settings that always fit. This is a bug.")
 }
 
-fn builder(waits: &Waits) -> ClientBuilder {
+fn builder(waits: &Waits, resolver: &Resolver) -> ClientBuilder {
     Client::builder()
         .http1_only()
         .redirect(redirect::Policy::none())
         .referer(false)
         .no_proxy()
+        .dns_resolver(Arc::new(resolver.clone()))
         .connect_timeout(waits.connect)
         .read_timeout(waits.silence)
 }
 
+pub type Connector = HttpsConnector<HttpConnector<Resolver>>;
+
 /// What opens connections, http and https, for a client that sends no header but those it is given.
-pub fn connector(connect: Duration) -> HttpsConnector<HttpConnector> {
-    let mut http = HttpConnector::new();
+pub fn connector(connect: Duration, resolver: Resolver) -> Connector {
+    let mut http = HttpConnector::new_with_resolver(resolver);
     http.enforce_http(false);
     http.set_connect_timeout(Some(connect));
     http.set_nodelay(true);

@@ -5,6 +5,8 @@ use std::io;
 
 use reqwest::StatusCode;
 
+use super::reach::ReachError;
+
 /// The location as it may be shown, and the reason.
 #[derive(Debug, thiserror::Error)]
 #[error("{location}: {reason}")]
@@ -18,6 +20,12 @@ impl FetchError {
         Self { location, reason }
     }
 
+    /// The place answers, and nothing is there.
+    pub fn is_absent(&self) -> bool {
+        let Reason::Status { status, code } = &self.reason else { return false };
+        *status == StatusCode::NOT_FOUND && code.as_deref() != Some("NoSuchBucket")
+    }
+
     /// Why, without where.
     pub fn into_reason(self) -> impl Error + Send + Sync + 'static {
         self.reason
@@ -28,6 +36,8 @@ impl FetchError {
 pub(super) enum Reason {
     #[error(transparent)]
     File(#[from] io::Error),
+    #[error(transparent)]
+    Reach(#[from] ReachError),
     #[error("larger than the limit of {bytes_max} bytes")]
     TooLarge { bytes_max: u64 },
     #[error("the scheme is not known: give s3://, https://, file: or a path")]
@@ -40,11 +50,16 @@ pub(super) enum Reason {
     NotAUrl,
     #[error("{variable} is not an http:// or https:// URL")]
     S3Endpoint { variable: &'static str },
-    #[error("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them")]
+    #[error("AWS_REGION, or AWS_DEFAULT_REGION, is no name of a region")]
+    Region,
+    #[error(
+        "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them; \
+         AWS_PROFILE and files below ~/.aws are not read"
+    )]
     Credentials,
     #[error("no connection: {0}")]
     Connection(String),
-    #[error("answered {status}{}{}", in_brackets(.code.as_deref()), redirect_note(*.status))]
+    #[error("answered {status}{}{}", in_brackets(.code.as_deref()), note(*.status, .code.as_deref()))]
     Status { status: StatusCode, code: Option<String> },
     #[error("the answer broke off: {0}")]
     BrokeOff(String),
@@ -70,7 +85,9 @@ impl Reason {
 
 impl From<reqwest::Error> for Reason {
     fn from(error: reqwest::Error) -> Self {
-        if error.is_connect() {
+        if let Some(error) = refused(&error) {
+            Self::Reach(error)
+        } else if error.is_connect() {
             Self::Connection(innermost(&error))
         } else if error.is_timeout() {
             Self::Silence
@@ -89,10 +106,26 @@ fn innermost(error: &reqwest::Error) -> String {
     innermost.map_or_else(|| "no reason is known".to_owned(), ToString::to_string)
 }
 
+/// By the resolver of our own.
+fn refused(error: &reqwest::Error) -> Option<ReachError> {
+    let mut cause = error.source();
+    while let Some(found) = cause {
+        if let Some(refused) = found.downcast_ref::<ReachError>() {
+            return Some(refused.clone());
+        }
+        cause = found.source();
+    }
+    None
+}
+
 fn in_brackets(code: Option<&str>) -> String {
     code.map_or_else(String::new, |code| format!(" ({code})"))
 }
 
-fn redirect_note(status: StatusCode) -> &'static str {
-    if status.is_redirection() { "; redirects are not followed" } else { "" }
+fn note(status: StatusCode, code: Option<&str>) -> &'static str {
+    match code {
+        _ if status.is_redirection() => "; redirects are not followed",
+        Some("AccessDenied") => "; where a bucket may not be listed, S3 says so of missing objects too",
+        _ => "",
+    }
 }

@@ -40,7 +40,7 @@ fn is_scheme(text: &str) -> bool {
 }
 
 /// Of a URL: no user, no password, no query, no fragment. Of a path: all.
-pub(super) fn shown(location: &str) -> String {
+pub fn shown(location: &str) -> String {
     let Some((scheme, rest)) = location.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
         return location.to_owned();
     };

@@ -78,9 +78,21 @@ async fn act(act: Act, mut stream: TcpStream) {
 const KEY_ID: (&str, &str) = ("AWS_ACCESS_KEY_ID", "top-secret-id");
 const KEY: (&str, &str) = ("AWS_SECRET_ACCESS_KEY", SECRET);
 
+fn named(variables: &[(&str, &str)]) -> Variables {
+    variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
 async fn fetch_object(location: &str, variables: &[(&str, &str)], limits: &Limits) -> Result<Vec<u8>, String> {
-    let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
-    let outcome = fetch_as(location, variables, limits).await;
+    fetch_within(location, variables, limits, &Reach::operator()).await
+}
+
+async fn fetch_within(
+    location: &str,
+    variables: &[(&str, &str)],
+    limits: &Limits,
+    reach: &Reach,
+) -> Result<Vec<u8>, String> {
+    let outcome = fetch_as(location, named(variables), limits, reach).await;
     outcome.map_err(|error| {
         let text = error.to_string();
         assert!(!format!("{text} {error:?}").contains(SECRET), "{error:?}");
@@ -112,7 +124,7 @@ async fn a_refusal_is_named_and_only_a_passing_one_is_asked_again() {
         (
             Act::Say("HTTP/1.1 403 Forbidden\r\n\r\n<Error><Code>AccessDenied</Code><K>top-secret-id</K></Error>"),
             1,
-            "answered 403 Forbidden (AccessDenied)",
+            "answered 403 Forbidden (AccessDenied); where a bucket may not be listed, S3 says so of missing objects too",
         ),
         (Act::Say("HTTP/1.1 403 Forbidden\r\n\r\n<Code>top-secret</Code>"), 1, "answered 403 Forbidden"),
         (
@@ -197,6 +209,7 @@ async fn settings_that_do_not_work_are_named() {
         ("s3://bucket/b/", &[KEY_ID, KEY], Reason::NotAnObject),
         ("s3://bucket/../b", &[KEY_ID, KEY], Reason::NotAnObject),
         ("s3://bucket/b", &[KEY_ID], Reason::Credentials),
+        ("s3://bucket/b", &[KEY_ID, KEY, ("AWS_REGION", "eu west")], Reason::Region),
         ("s3://bucket/b", &[KEY_ID, KEY, endpoint], Reason::S3Endpoint { variable: "AWS_ENDPOINT_URL_S3" }),
     ] {
         let error = fetch_object(location, variables, &limits()).await.expect_err("does not work");
@@ -208,18 +221,24 @@ async fn settings_that_do_not_work_are_named() {
 async fn the_variables_say_where_a_bucket_is() {
     let session = ("AWS_SESSION_TOKEN", "token");
     let (region, other_region) = (("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-north-1"));
+    let china = ("AWS_REGION", "cn-north-1");
     let (endpoint, s3_endpoint) = (("AWS_ENDPOINT_URL", "http://a:1/"), ("AWS_ENDPOINT_URL_S3", "https://b"));
     for (bucket, variables, address, scope) in [
         ("bucket", &[][..], "https://bucket.s3.us-east-1.amazonaws.com/k%231", "us-east-1"),
         ("a.bucket", &[other_region], "https://s3.eu-north-1.amazonaws.com/a.bucket/k%231", "eu-north-1"),
         ("bucket", &[region, other_region], "https://bucket.s3.eu-west-1.amazonaws.com/k%231", "eu-west-1"),
+        ("bucket", &[china], "https://bucket.s3.cn-north-1.amazonaws.com.cn/k%231", "cn-north-1"),
+        ("a.bucket", &[china], "https://s3.cn-north-1.amazonaws.com.cn/a.bucket/k%231", "cn-north-1"),
         ("bucket", &[endpoint, region], "http://a:1/bucket/k%231", "eu-west-1"),
         ("bucket", &[endpoint, s3_endpoint], "https://b/bucket/k%231", "us-east-1"),
         ("bucket", &[endpoint, ("AWS_ENDPOINT_URL_S3", "")], "http://a:1/bucket/k%231", "us-east-1"),
     ] {
-        let variables = variables.iter().copied().chain([KEY_ID, KEY, session]);
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let url = s3::signed_url(bucket, "k#1", variables).await.expect("is signed").to_string();
+        let variables = named(&[variables, &[KEY_ID, KEY, session]].concat());
+        let found = s3::Bucket::find(bucket, &variables).expect("is somewhere");
+        let host = found.url().host_str().map(str::to_owned);
+        let url = found.signed_url("k#1").await.expect("is signed");
+        assert_eq!(url.host_str(), host.as_deref());
+        let url = url.to_string();
         assert_eq!(url.split('?').next(), Some(address));
         assert!(url.contains(&format!("%2F{scope}%2Fs3%2Faws4_request&")), "{url}");
         assert!(url.contains("X-Amz-Security-Token=token&"), "{url}");
@@ -229,18 +248,71 @@ async fn the_variables_say_where_a_bucket_is() {
 #[tokio::test]
 async fn a_file_over_the_limit_and_a_missing_file_are_named() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    assert_eq!(fetch(&format!("file://{manifest}"), 1 << 20).await.ok(), std::fs::read(manifest).ok());
-    let too_large = fetch(manifest, 10).await.expect_err("is too large").to_string();
+    assert_eq!(
+        fetch(&format!("file://{manifest}"), 1 << 20, &Reach::operator()).await.ok(),
+        std::fs::read(manifest).ok()
+    );
+    let too_large = fetch(manifest, 10, &Reach::operator()).await.expect_err("is too large").to_string();
     assert_eq!(too_large, format!("{manifest}: larger than the limit of 10 bytes"));
-    let missing = fetch("no/such?file", 10).await.expect_err("is missing").to_string();
+    let missing = fetch("no/such?file", 10, &Reach::operator()).await.expect_err("is missing").to_string();
     assert_eq!(missing, "no/such?file: No such file or directory (os error 2)");
 }
 
 #[tokio::test]
 async fn plain_http_is_refused_without_showing_its_query() {
-    let refusal = fetch("http://host/a.csv?X-Amz-Signature=top-secret", 10).await.expect_err("is refused");
+    let refusal = fetch("http://host/a.csv?X-Amz-Signature=top-secret", 10, &Reach::operator())
+        .await
+        .expect_err("is refused");
     assert_eq!(
         refusal.to_string(),
         "http://host/a.csv: http:// is not encrypted and is refused: give https://, s3:// or a file"
     );
+}
+
+#[tokio::test]
+async fn whatever_is_not_within_reach_is_refused_before_anything_is_asked() {
+    let server = Server::start(&[Act::Say("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n7")]).await;
+    let variables = [("AWS_ENDPOINT_URL_S3", server.url.as_str()), KEY_ID, KEY];
+    let place = server.url.strip_prefix("http://").expect("is http");
+    let (object, manifest) = ("s3://bucket/data/a b.csv", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    for (location, variables, backends, expected) in [
+        (object, &variables[..], &["*.example"][..], format!("no --allow-backend fits {place}")),
+        (object, &[], &["bucket"], "no --allow-backend fits bucket.s3.us-east-1.amazonaws.com:443".to_owned()),
+        ("https://user:secret@a/b?secret", &[], &["b", "http://a"], "no --allow-backend fits a:443".to_owned()),
+        (manifest, &[], &["*"], "there is no such file below a folder of --file-root".to_owned()),
+        ("Cargo.toml", &[], &["*"], "there is no such file below a folder of --file-root".to_owned()),
+        ("file:///etc/passwd", &[], &["*"], "there is no such file below a folder of --file-root".to_owned()),
+    ] {
+        let reach = Reach::confined(&[], backends).expect("are patterns");
+        let error = fetch_within(location, variables, &limits(), &reach).await.expect_err("is refused");
+        assert_eq!(error, format!("{}: {expected}", shown(location)));
+    }
+    assert_eq!(server.n_requests.load(Ordering::SeqCst), 0);
+    let reach =
+        Reach::confined(&[concat!(env!("CARGO_MANIFEST_DIR"), "/docs").into()], &[place]).expect("is a pattern");
+    assert_eq!(fetch_within(object, &variables, &limits(), &reach).await, Ok(b"7".to_vec()));
+}
+
+#[test]
+fn a_folder_for_others_is_held_to_the_same_limits() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let reach =
+        Reach::confined(&[root.into()], &["*.s3.eu-west-1.amazonaws.com", "models.example"]).expect("fits");
+    let variables = [("AWS_REGION", "eu-west-1")];
+    let check = |folder: &str, reach: &Reach| check_folder_as(folder, named(&variables), reach).is_ok();
+    let below = format!("{root}/models/");
+    for (folder, expected) in [
+        ("", true),
+        (below.as_str(), true),
+        ("/opt/ml/models/", false),
+        ("s3://bucket/models/", true),
+        ("s3://a.bucket/", false),
+        ("https://models.example/a/", true),
+        ("https://elsewhere.example/a/", false),
+        ("http://models.example/a/", false),
+        ("gs://bucket/", false),
+    ] {
+        assert_eq!(check(folder, &reach), expected, "{folder}");
+        assert!(check(folder, &Reach::operator()), "{folder}");
+    }
 }

@@ -30,6 +30,7 @@ mod multi_model;
 mod pass_through;
 mod process;
 mod protocols;
+mod reach;
 mod recorded;
 mod show;
 mod shutdown;

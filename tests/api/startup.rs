@@ -55,7 +55,7 @@ fn a_definition_that_cannot_serve_is_named_with_the_member_and_the_reason() {
         ("", "Tags", json!([])),
         ("", "PrimaryContainer", Value::Null),
         ("/PrimaryContainer", "ModelDataUrl", json!("no-such-model.json")),
-        ("/PrimaryContainer", "ModelDataUrl", json!("s3://bucket/model.json")),
+        ("/PrimaryContainer", "ModelDataUrl", json!("gs://bucket/model.json")),
         ("/PrimaryContainer", "Mode", json!("MultiModel")),
         ("/PrimaryContainer", "Environment", json!({"EXPLAIND_KERNAL": "shapley"})),
         ("/PrimaryContainer", "Environment", json!({"EXPLAIND_KERNEL": "gauss"})),

@@ -14,6 +14,7 @@ use explaind::compute::{Attributor, BatchLimits, Engine};
 use explaind::config::{ContainerConfig, Kernel, ServerConfig};
 use explaind::endpoints::{Endpoint, LoadLimits, Opened, Registry, SetupError};
 use explaind::explain::{Limits, Shared};
+use explaind::fetch::Reach;
 use explaind::http::{App, Gate, serve};
 use explaind::shap::{DesignLimits, OperatorCache};
 use explaind::telemetry::install_metrics;
@@ -296,18 +297,34 @@ pub async fn open_treating(
     folder: &Path,
     change: impl FnOnce(&mut ContainerConfig),
 ) -> Result<Endpoint, SetupError> {
+    open_by(definition, folder, &limits(change)).await
+}
+
+/// An endpoint of somebody who may not name all places.
+pub async fn open_within(
+    reach: &Reach,
+    definition: &serde_json::Value,
+    folder: &Path,
+) -> Result<Endpoint, SetupError> {
+    open_by(definition, folder, &LoadLimits { reach: reach.clone(), ..limits(|_| {}) }).await
+}
+
+async fn open_by(
+    definition: &serde_json::Value,
+    folder: &Path,
+    limits: &LoadLimits,
+) -> Result<Endpoint, SetupError> {
     let json = serde_json::to_vec(definition).expect("is JSON");
     let setup = definition::read(&json, folder, Kernel::Shapley).expect("is a definition");
-    let limits = limits(change);
     let name = setup.name.clone();
-    Ok(Endpoint::single(name, "AllTraffic", setup.open(shared(), &limits).await?))
+    Ok(Endpoint::single(name, "AllTraffic", setup.open(shared(), limits).await?))
 }
 
 /// What a test may load.
 pub fn limits(change: impl FnOnce(&mut ContainerConfig)) -> LoadLimits {
     let mut containers = Defaults::parse_from(["test"]).containers;
     change(&mut containers);
-    LoadLimits { model_bytes_max: 64 << 20, baseline_bytes_max: 1 << 20, containers }
+    LoadLimits { model_bytes_max: 64 << 20, baseline_bytes_max: 1 << 20, reach: Reach::operator(), containers }
 }
 
 /// Per explained record and feature, one number per output.

@@ -5,6 +5,8 @@
 mod header_values;
 #[path = "model_files.rs"]
 mod model_files;
+#[path = "reach.rs"]
+mod reach;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -40,6 +42,7 @@ pub const TARGETS: [Target; 14] = [
     Target { name: "lightgbm", takes: model_files::read },
     Target { name: "archive", takes: model_files::read },
     Target { name: "onnx", takes: model_files::read },
+    Target { name: "reach", takes: reach::admit },
 ];
 
 const RECORDS_MAX: usize = 64;

@@ -62,6 +62,10 @@ fn check_supported(input: Input) -> Result<(), ControlError> {
         if variant.get("ModelName").is_none() {
             refuse("modelName", &Value::Null, "Member must not be null: inference components are not supported");
         }
+        if variant.structures("InstancePools").any(|pool| pool.get("ModelNameOverride").is_some()) {
+            let constraint = "Member must have no ModelNameOverride: a variant has one model";
+            refuse("instancePools", &variant.list("InstancePools").len().into(), constraint);
+        }
         if let Some(value) = variant.get("ServerlessConfig").filter(|_| input.get("ExplainerConfig").is_some()) {
             refuse("serverlessConfig", value, "Member must be null when ExplainerConfig is given");
         }

@@ -57,6 +57,11 @@ pub fn update_weights(
         };
         variant.weight = desired.find_number("DesiredWeight").unwrap_or(variant.weight);
         variant.instance_count = desired.find_count("DesiredInstanceCount").or(variant.instance_count);
+        if let (Some(update), Some(config)) =
+            (desired.structure("ServerlessUpdateConfig"), &mut variant.serverless_config)
+        {
+            config.as_object_mut().expect("is a structure. This is a bug.").extend(update.without(&[]));
+        }
     }
     if !faults.is_empty() {
         return Err(faults.into());

@@ -6,6 +6,7 @@ mod explainer_config;
 pub(super) mod json;
 mod location;
 pub(super) mod members;
+mod model_data;
 pub(super) mod pattern;
 mod primary_container;
 pub(super) mod shape;
@@ -45,9 +46,11 @@ pub enum DefinitionError {
 /// The member of a definition that a failed setup is about.
 pub fn member(error: &SetupError) -> &'static str {
     match error {
-        SetupError::ModelFile(_) | SetupError::Model { .. } | SetupError::ModelFolder { .. } => {
-            "PrimaryContainer.ModelDataUrl"
-        }
+        SetupError::ModelFile(_)
+        | SetupError::Model { .. }
+        | SetupError::ModelFolder { .. }
+        | SetupError::ModelReach { .. } => "PrimaryContainer.ModelDataUrl",
+        SetupError::ContainerReach(_) => "PrimaryContainer",
         SetupError::BaselineFile(_) => in_clarify!("ShapConfig.ShapBaselineConfig.ShapBaselineUri"),
         SetupError::BaselineTable(_) | SetupError::BaselineCell(_) | SetupError::Baseline(_) => {
             in_clarify!("ShapConfig.ShapBaselineConfig")

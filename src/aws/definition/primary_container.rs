@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::container_map::ContainerMap;
-use super::location::{ContainerUrl, is_http, local_path};
+use super::location::{ContainerUrl, is_http};
 use super::members::Members;
+use super::model_data::ModelData;
 use super::pattern;
-use super::shape::{Choice, Text};
+use super::shape::{Absent, Choice, Text, Word};
 use crate::config::{Kernel, SampledEstimator};
 use crate::endpoints::{ContainerSource, ModelSource};
 use crate::model::container::Protocol;
@@ -14,7 +15,10 @@ use crate::shap::Method;
 
 const VARIABLE: Text = Text { chars: 0..=1024, pattern: pattern::ANY };
 const IMAGE: Text = Text { chars: 0..=255, pattern: pattern::NO_BLANKS };
-const MODEL_DATA_URL: Text = Text { chars: 1..=1024, pattern: pattern::ANY };
+const HOSTNAME: Text = Text { chars: 0..=63, pattern: pattern::ENDPOINT_NAME };
+const PROVIDER_ARN: Text = Text { chars: 1..=2048, pattern: pattern::LINE };
+const ACCESS_MODES: Word = Word(&["Platform", "Vpc"]);
+const SWITCH: Word = Word(&["Enabled", "Disabled"]);
 const KERNELS: Choice<Kernel> = Choice(&[("shapley", Kernel::Shapley), ("clarify", Kernel::Clarify)]);
 const ESTIMATORS: Choice<SampledEstimator> = Choice(&[
     ("auto", SampledEstimator::Auto),
@@ -68,9 +72,13 @@ pub fn read(container: &mut Members, folder: &Path, containers: &ContainerMap) -
     if has_many_models && speaks_other {
         container.refuse("Mode", "Member must be SingleModel, unless EXPLAIND_PROTOCOL is sagemaker");
     }
-    let location = container.take("ModelDataUrl", &MODEL_DATA_URL);
+    read_without_effect(container);
+    let is_foreign = environment.names_container || image_is_container;
+    let data = ModelData { folder, has_many_models, is_foreign };
+    let location = data.read(container);
     let running = |(url, protocol)| {
-        let models = has_many_models.then(|| models_prefix(location.as_deref(), folder));
+        let prefix = |location: &String| data.models_prefix(location);
+        let models = has_many_models.then(|| location.as_ref().map(prefix).unwrap_or_default());
         ModelSource::Container(ContainerSource { url, protocol, models })
     };
     // The first place that names a model wins; those behind it are for the hosted service.
@@ -79,19 +87,33 @@ pub fn read(container: &mut Members, folder: &Path, containers: &ContainerMap) -
     } else if image_is_container {
         mapped.or_else(|| container.take("Image", &ContainerUrl)).zip(environment.protocol).map(running)
     } else {
-        local_model(container, location, folder, has_many_models)
+        if !container.has("ModelDataUrl") && !container.has("ModelDataSource") {
+            let constraint = "Member must not be null, unless Environment.EXPLAIND_CONTAINER_URL or Image \
+                              is the URL of a running container";
+            container.refuse("ModelDataUrl", constraint);
+        }
+        location.and_then(|location| data.source(&location))
     };
     let Environment { kernel, estimator, .. } = environment;
     Some(PrimaryContainer { model: model?, kernel, estimator })
 }
 
-/// What stands before the names of models where a container loads them from: an absolute folder, a URL as it is, or
-/// nothing.
-fn models_prefix(location: Option<&str>, folder: &Path) -> String {
-    let Some(location) = location else { return String::new() };
-    let local = local_path(location, folder).and_then(|path| std::path::absolute(path).ok());
-    let models = local.map_or_else(|| location.to_owned(), |path| path.display().to_string());
-    format!("{}/", models.trim_end_matches('/'))
+/// Members that scripts for the hosted service have: what could change an answer is refused, the rest has no effect.
+fn read_without_effect(container: &mut Members) {
+    container.take("ContainerHostname", &HOSTNAME);
+    container.structure("MultiModelConfig", |part| part.take("ModelCacheSetting", &SWITCH));
+    container.structure("ImageConfig", |part| {
+        part.require("RepositoryAccessMode");
+        part.take("RepositoryAccessMode", &ACCESS_MODES);
+        part.structure("RepositoryAuthConfig", |part| {
+            part.require("RepositoryCredentialsProviderArn");
+            part.take("RepositoryCredentialsProviderArn", &PROVIDER_ARN);
+        });
+    });
+    for name in ["ModelPackageName", "InferenceSpecificationName"] {
+        container.take(name, &Absent("Member must be null: there is no registry of model packages here"));
+    }
+    container.take("AdditionalModelDataSources", &Absent("Member must be null: a model is one file"));
 }
 
 struct Environment {
@@ -164,26 +186,4 @@ fn refuse_v2(environment: &mut Members) {
             environment.refuse(name, "Member must be null, unless EXPLAIND_PROTOCOL is v2");
         }
     }
-}
-
-fn local_model(
-    container: &mut Members,
-    location: Option<String>,
-    folder: &Path,
-    has_many_models: bool,
-) -> Option<ModelSource> {
-    if !container.has("ModelDataUrl") {
-        let constraint = "Member must not be null, unless Environment.EXPLAIND_CONTAINER_URL or Image \
-                          is the URL of a running container";
-        container.refuse("ModelDataUrl", constraint);
-    }
-    let path = local_path(&location?, folder);
-    if path.is_none() {
-        let constraint = match has_many_models {
-            true => "Member must be a local folder of model files: a path relative to the definition, or file:",
-            false => "Member must be a local file: a path relative to the definition, or file:",
-        };
-        container.refuse("ModelDataUrl", constraint);
-    }
-    path.map(if has_many_models { ModelSource::Folder } else { ModelSource::File })
 }

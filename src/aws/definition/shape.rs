@@ -53,6 +53,9 @@ pub struct Integer<T>(pub RangeInclusive<T>);
 
 pub struct Boolean;
 
+/// What has no place here, and why.
+pub struct Absent(pub &'static str);
+
 /// One of some words, kept as it is.
 pub struct Word(pub &'static [&'static str]);
 
@@ -101,6 +104,15 @@ impl Shape for Boolean {
 
     fn read(&self, mut member: Member) -> Option<bool> {
         member.of_kind(member.value.as_bool(), "a Boolean")
+    }
+}
+
+impl Shape for Absent {
+    type Read = ();
+
+    fn read(&self, mut member: Member) -> Option<()> {
+        member.refuse(self.0);
+        None
     }
 }
 

@@ -14,7 +14,7 @@ use crate::aws::definition::{self, Defaults};
 use crate::cli::serve;
 use crate::endpoints::{ContainerSource, LoadLimits, ModelSource, Probe, Setup};
 use crate::explain::ExplainError;
-use crate::fetch::read_file;
+use crate::fetch::{self, read_file};
 use crate::model::container::{Asked, BatchLimits, BatchRow, ContainerError, Exchange, Protocol};
 use crate::model::{ModelError, Predictions};
 use crate::records::Format;
@@ -117,8 +117,10 @@ fn place(model: &ModelSource) -> String {
     let name = |path: &Path| path.display().to_string();
     match model {
         ModelSource::File(path) => format!("the model file {}", name(path)),
+        ModelSource::Remote(location) => format!("the model file {}", fetch::shown(location)),
         ModelSource::Bundled(_) => "the bundled model".to_owned(),
         ModelSource::Folder(path) => format!("the model files in {}", name(path)),
+        ModelSource::Prefix(prefix) => format!("the model files in {prefix}"),
         ModelSource::Container(ContainerSource { url, models: Some(_), .. }) => {
             format!("many models in the container at {url}")
         }

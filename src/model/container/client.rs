@@ -7,13 +7,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName};
 use hyper::{Method, Request, Response};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use super::message::cleaned;
-use crate::fetch;
+use crate::fetch::{Connector, Resolver, connector};
 use crate::model::{Message, Reply};
 
 /// A container that runs accepts connections at once.
@@ -83,7 +82,7 @@ impl Ask {
 
 /// Connections to one container.
 pub(super) struct Client {
-    client: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: legacy::Client<Connector, Full<Bytes>>,
     /// Scheme, host and port.
     url: String,
     answer_bytes_max: usize,
@@ -91,12 +90,12 @@ pub(super) struct Client {
 
 impl Client {
     /// `url` has no slash at its end.
-    pub(super) fn new(url: &str, connections_max: usize, answer_bytes_max: usize) -> Self {
+    pub(super) fn new(url: &str, resolver: Resolver, connections_max: usize, answer_bytes_max: usize) -> Self {
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_WAIT)
             .pool_max_idle_per_host(connections_max)
-            .build(fetch::connector(CONNECT_WAIT));
+            .build(connector(CONNECT_WAIT, resolver));
         Self { client, url: url.to_owned(), answer_bytes_max }
     }
 

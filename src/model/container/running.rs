@@ -12,6 +12,7 @@ use super::client::{Ask, Client, ContainerError};
 use super::per_model::PerModel;
 use super::retry::{RetryBudget, pause};
 use crate::config::ContainerConfig;
+use crate::fetch::Resolver;
 use crate::model::{Message, Reply};
 use crate::telemetry;
 
@@ -35,12 +36,12 @@ pub struct Container {
 }
 
 impl Container {
-    /// `url` is the container's base, without a slash at its end.
-    pub fn new(url: &str, config: &ContainerConfig) -> Self {
+    /// `url` is the container's base, without a slash at its end; its host is resolved on each connection.
+    pub fn new(url: &str, resolver: Resolver, config: &ContainerConfig) -> Self {
         let in_flight_max = config.container_in_flight_max;
         let (failures, open_for) = (config.circuit_failures, Duration::from_millis(config.circuit_open_ms));
         Self {
-            client: Client::new(url, in_flight_max, config.container_answer_mib_max << 20),
+            client: Client::new(url, resolver, in_flight_max, config.container_answer_mib_max << 20),
             circuits: PerModel::new(move || Circuit::new(failures, open_for)),
             budget: RetryBudget::new(),
             places: Semaphore::new(in_flight_max),

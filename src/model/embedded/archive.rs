@@ -30,6 +30,8 @@ pub enum ArchiveError {
     TooLarge { limit: u64 },
     #[error("the archive has more than {ENTRIES_MAX} entries")]
     TooMany,
+    #[error("the archive has an entry with an absolute path, or with '..' in it: {name}")]
+    LeadsOut { name: String },
     #[error(
         "the archive has no model file ({MODEL_NAME}, *.json, *.ubj, *.txt, *.onnx); its files: {}",
         list(names)
@@ -77,6 +79,9 @@ fn find<R: Read>(mut archive: Archive<R>, bytes_max: u64) -> Result<ModelFile, S
             return Err(Stopped::Refused(ArchiveError::TooMany));
         }
         let mut entry = entry?;
+        if leads_out(&entry.path()?) {
+            return Err(Stopped::Refused(ArchiveError::LeadsOut { name: shown(&entry)? }));
+        }
         if !entry.header().entry_type().is_file() {
             continue;
         }
@@ -95,6 +100,11 @@ fn find<R: Read>(mut archive: Archive<R>, bytes_max: u64) -> Result<ModelFile, S
         1 => Ok(ModelFile { name: models.remove(0), bytes }),
         _ => Err(Stopped::Refused(ArchiveError::Several { names: models })),
     }
+}
+
+/// Nothing is written, but whoever packs so means no model.
+fn leads_out(path: &Path) -> bool {
+    path.components().any(|part| matches!(part, Component::ParentDir | Component::RootDir | Component::Prefix(_)))
 }
 
 /// Hidden files are none, such as those that macOS adds.
@@ -207,6 +217,20 @@ mod tests {
         }
         let told = found(&packed(&builder.into_inner().unwrap())).unwrap_err();
         assert!(told.starts_with("the archive has no model file"), "{told}");
+    }
+
+    #[test]
+    fn paths_that_lead_out_are_refused() {
+        for name in ["/model.json", "/etc/passwd", "../model.json", "a/../../model.json", "a/.."] {
+            let mut builder = Builder::new(Vec::new());
+            builder.append_data(&mut header(EntryType::Regular, 1), "model.json", &b"1"[..]).unwrap();
+            let mut raw = header(EntryType::Regular, 1);
+            raw.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+            raw.set_cksum();
+            builder.append(&raw, &b"2"[..]).unwrap();
+            let told = format!("the archive has an entry with an absolute path, or with '..' in it: {name}");
+            assert_eq!(found(&packed(&builder.into_inner().unwrap())), Err(told));
+        }
     }
 
     #[test]

@@ -1,9 +1,7 @@
-//! A folder of model files: each is loaded when the first request asks for it, and those used least recently go when
-//! they fill their memory. A name leads to a regular file below the folder, links followed, or to none.
+//! A folder of model files, local or in S3: each is loaded when the first request asks for it, and those used least
+//! recently go when they fill their memory. It must not know where the files are.
 
 use std::error::Error;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,14 +10,14 @@ use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 use tokio::sync::Semaphore;
 
+use super::place::Place;
 use super::predictor::Embedded;
 use super::scorer::{EmbeddedForward, Scorer};
-use crate::fetch::read_file;
 use crate::model::{Answer, Forward, Message, Model, ModelError, Predictor, Reply, TargetError, TargetName};
 use crate::offload::offload;
 use crate::telemetry;
 
-/// Files that are read at the same time; each takes a core and a few times its size.
+/// Files that are fetched and read at the same time; each takes a core and a few times its size.
 const LOADS_MAX: usize = 4;
 
 /// Requests that wait for loads, those included that have given up since.
@@ -42,8 +40,7 @@ pub type Misfit = Box<dyn Error + Send + Sync>;
 pub struct Folder<M>(Arc<Inner<M>>);
 
 struct Inner<M> {
-    /// Canonical.
-    root: PathBuf,
+    place: Place,
     /// What a scorer becomes when it fits the endpoint.
     fit: Box<dyn Fn(Scorer) -> Result<M, Misfit> + Send + Sync>,
     limits: FolderLimits,
@@ -61,15 +58,11 @@ struct Loaded<M> {
 }
 
 impl<M: Clone + Send + Sync + 'static> Folder<M> {
-    pub fn open(
-        root: &Path,
+    pub fn new(
+        place: Place,
         limits: FolderLimits,
         fit: impl Fn(Scorer) -> Result<M, Misfit> + Send + Sync + 'static,
-    ) -> io::Result<Self> {
-        let root = root.canonicalize()?;
-        if !root.is_dir() {
-            return Err(io::ErrorKind::NotADirectory.into());
-        }
+    ) -> Self {
         let bytes = |_: &TargetName, outcome: &Outcome<M>| {
             outcome.as_ref().map_or(1, |loaded| u32::try_from(loaded.file_bytes).unwrap_or(u32::MAX))
         };
@@ -84,7 +77,7 @@ impl<M: Clone + Send + Sync + 'static> Folder<M> {
             })
             .build();
         let (loads, waiting) = (Semaphore::new(LOADS_MAX), Arc::new(Semaphore::new(WAITING_MAX)));
-        Ok(Self(Arc::new(Inner { root, fit: Box::new(fit), limits, models, loads, waiting })))
+        Self(Arc::new(Inner { place, fit: Box::new(fit), limits, models, loads, waiting }))
     }
 
     /// The model that a message is for. A load goes on when nobody waits any more; a failure that came when nobody
@@ -131,9 +124,15 @@ impl<M: Clone + Send + Sync + 'static> Folder<M> {
 
 impl<M: Clone + Send + Sync + 'static> Inner<M> {
     async fn load(self: Arc<Self>, name: TargetName) -> Outcome<M> {
-        let inner = Arc::clone(&self);
         let _turn = self.loads.acquire().await.expect("never closed. This is a bug.");
-        let outcome = offload(move |_| inner.read(&name)).await;
+        let outcome = match self.place.read(&name, self.limits.model_bytes_max).await {
+            Ok(Some(file)) => {
+                let inner = Arc::clone(&self);
+                offload(move |_| inner.read(name, &file)).await
+            }
+            Ok(None) => Err(TargetError::Unknown(name)),
+            Err(reason) => Err(TargetError::Unfit { name, reason: reason.into() }),
+        };
         telemetry::count_model_load(
             "folder",
             match &outcome {
@@ -145,31 +144,11 @@ impl<M: Clone + Send + Sync + 'static> Inner<M> {
         outcome
     }
 
-    fn read(&self, name: &TargetName) -> Outcome<M> {
-        let unfit = |reason: Misfit| TargetError::Unfit { name: name.clone(), reason: reason.into() };
-        let path = find(&self.root, name).map_err(|error| unfit(error.into()))?;
-        let path = path.ok_or_else(|| TargetError::Unknown(name.clone()))?;
-        let file = read_file(&path, self.limits.model_bytes_max);
-        let file = file.map_err(|error| unfit(error.into_reason().into()))?;
-        let scorer = Scorer::read(&file, self.limits.model_bytes_max).map_err(|error| unfit(error.into()))?;
-        let model = (self.fit)(scorer).map_err(unfit)?;
+    fn read(&self, name: TargetName, file: &[u8]) -> Outcome<M> {
+        let fitted = || (self.fit)(Scorer::read(file, self.limits.model_bytes_max)?);
+        let model = fitted().map_err(|reason| TargetError::Unfit { name, reason: reason.into() })?;
         Ok(Loaded { model, file_bytes: file.len() })
     }
-}
-
-/// The canonical path of a regular file below a canonical folder; none where the name leads to anything else.
-fn find(root: &Path, name: &TargetName) -> io::Result<Option<PathBuf>> {
-    let path = match name.below(root).canonicalize() {
-        Err(error) if leads_nowhere(&error) => return Ok(None),
-        outcome => outcome?,
-    };
-    Ok(Some(path).filter(|path| path.starts_with(root) && path.is_file()))
-}
-
-fn leads_nowhere(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
-    // ErrorKind::FilesystemLoop has no stable name yet.
-    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
 }
 
 impl Model for Folder<Embedded> {
@@ -186,6 +165,7 @@ impl Forward for Folder<EmbeddedForward> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
     use std::sync::Mutex;
     use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -212,7 +192,7 @@ mod tests {
     fn counting(root: &Path, limits: FolderLimits) -> Folder<usize> {
         let n_loads = std::sync::atomic::AtomicUsize::new(0);
         let fit = move |_| Ok(n_loads.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
-        Folder::open(root, limits, fit).expect("is a folder")
+        Folder::new(Place::folder(root).expect("is a folder"), limits, fit)
     }
 
     async fn ask<M: Clone + Send + Sync + 'static>(folder: &Folder<M>, name: &str) -> Result<M, String> {
@@ -248,7 +228,8 @@ mod tests {
             gate.lock().expect("no test panics here").recv_timeout(PATIENCE).expect("may go on");
             if fits { Ok(()) } else { Err("it does not fit".into()) }
         };
-        (go, Folder::open(root, limits(1, Duration::from_millis(20)), fit).expect("is a folder"))
+        let place = Place::folder(root).expect("is a folder");
+        (go, Folder::new(place, limits(1, Duration::from_millis(20)), fit))
     }
 
     const LOADING: &str = "The target model a is still being loaded. Wait and try again.";

@@ -7,6 +7,7 @@ mod file;
 mod folder;
 mod lightgbm;
 pub mod onnx;
+mod place;
 mod predictor;
 #[cfg(test)]
 mod renumber;
@@ -16,5 +17,6 @@ pub mod xgboost;
 
 pub use file::{FileError, read as read_form};
 pub use folder::{Folder, FolderLimits, Misfit};
+pub use place::Place;
 pub use predictor::Embedded;
 pub use scorer::{EmbeddedForward, Scorer};

@@ -6,19 +6,16 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 import trustme
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from moto.server import ThreadedMotoServer
 
 from conftest import refusal
+from s3 import CREDENTIALS, SECRET, bucket
 
 BUCKET = "baselines"
-SECRET = "top-secret"
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "us-east-1"}
 # Where nothing listens: a server that used it would fail.
 PROXIES = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
 MIB = 1 << 20
@@ -32,22 +29,9 @@ def rows(examples):
 @pytest.fixture(scope="module")
 def s3(rows):
     """The variables of a process that uses the S3 of this test, which holds the rows."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    variables = CREDENTIALS | {"AWS_ENDPOINT_URL_S3": f"http://{host}:{port}"}
-    client = boto3.client(
-        "s3",
-        endpoint_url=variables["AWS_ENDPOINT_URL_S3"],
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key=SECRET,
-    )
-    client.create_bucket(Bucket=BUCKET)
-    client.put_object(Bucket=BUCKET, Key="a folder/rows+1#é.csv", Body=rows.encode())
-    client.put_object(Bucket=BUCKET, Key="large.csv", Body=b"0" * (MIB + 1))
-    yield variables
-    server.stop()
+    objects = {"a folder/rows+1#é.csv": rows.encode(), "large.csv": b"0" * (MIB + 1)}
+    with bucket(BUCKET, objects) as variables:
+        yield variables
 
 
 class Handler(BaseHTTPRequestHandler):
