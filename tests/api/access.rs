@@ -13,7 +13,7 @@ use insta::assert_snapshot;
 use crate::process::{explaind, folder, output};
 use crate::show::show_error;
 use crate::signer::Signer;
-use crate::support::{Answer, TestApp, example_folder, get, invoke, ms, records, with};
+use crate::support::{Answer, TestApp, example_folder, get, invoke, records, with};
 use crate::wire::whole;
 
 const KEYS: &str = r#"[{"access_key_id": "me", "secret_access_key": "opensesame"}, {"bearer": "letmein"}]"#;

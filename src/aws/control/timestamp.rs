@@ -54,8 +54,6 @@ fn seconds(ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
