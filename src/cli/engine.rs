@@ -48,10 +48,10 @@ pub(super) fn load_limits(open: &OpenConfig, containers: &ContainerConfig) -> Lo
 
 /// What definitions made through the API may load. Where nobody but this machine can make them, this machine's own
 /// backends need no flag; those that the operator has mapped need none anywhere.
-pub(super) fn confined(config: &ServeConfig, has_credentials: bool) -> anyhow::Result<LoadLimits> {
+pub(super) fn confined(config: &ServeConfig) -> anyhow::Result<LoadLimits> {
     let given: Vec<&str> =
         config.control.allow_backend.iter().map(String::as_str).filter(|pattern| !pattern.is_empty()).collect();
-    let is_alone = config.listen.ip().is_loopback() && !has_credentials;
+    let is_alone = config.listen.ip().to_canonical().is_loopback() && config.access.credentials.is_none();
     let own = if given.is_empty() && is_alone { THIS_MACHINE.to_vec() } else { given };
     let mapped = ContainerMap::read(&config.engine.open.container_map)?;
     let backends: Vec<&str> = own.into_iter().chain(mapped.urls()).collect();

@@ -118,7 +118,7 @@ fn open_control_plane(
     let ServerConfig { account_id, region, .. } = &config.server;
     let account = Account { id: account_id.clone(), region: region.clone() };
     let opener =
-        Opener::new(Arc::clone(shared), engine::confined(config, false)?, engine::defaults(&config.engine.open)?);
+        Opener::new(Arc::clone(shared), engine::confined(config)?, engine::defaults(&config.engine.open)?);
     let in_state = || format!("--state {}", config.control.state.display());
     let store = FolderStore::open(config.control.state.clone()).with_context(in_state)?;
     ControlPlane::load(account, Arc::new(store), Arc::clone(registry), opener).with_context(in_state)
