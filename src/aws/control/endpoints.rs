@@ -1,6 +1,6 @@
 //! CreateEndpoint, UpdateEndpoint, UpdateEndpointWeightsAndCapacities, DeleteEndpoint. What opens them is elsewhere.
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::account::{Account, Kind, key};
 use super::answer::{Step, Then, answer, empty};
@@ -38,7 +38,7 @@ pub fn update(catalog: &Catalog, account: &Account, input: Input, now: Timestamp
     Ok(changed(account, record, then))
 }
 
-/// At once: a weight is a share of requests, and a count of instances has no meaning here but that it is shown.
+/// At once: a weight is a share of requests; counts and concurrency have no meaning here but that they are shown.
 pub fn update_weights(
     catalog: &Catalog,
     account: &Account,
@@ -50,17 +50,23 @@ pub fn update_weights(
     let mut faults = Faults::default();
     for (i, desired) in input.structures("DesiredWeightsAndCapacities").enumerate() {
         let name = desired.text("VariantName");
+        let mut refuse = |member: &str, value: &Value, constraint: &str| {
+            let path = format!("desiredWeightsAndCapacities.{}.member.{member}", i + 1);
+            faults.push(&path, value, constraint);
+        };
         let Some(variant) = variants.iter_mut().find(|variant| variant.name == name) else {
-            let path = format!("desiredWeightsAndCapacities.{}.member.variantName", i + 1);
-            faults.push(&path, &name.into(), "Member must be the name of a variant of the endpoint");
+            refuse("variantName", &name.into(), "Member must be the name of a variant of the endpoint");
             continue;
         };
         variant.weight = desired.find_number("DesiredWeight").unwrap_or(variant.weight);
         variant.instance_count = desired.find_count("DesiredInstanceCount").or(variant.instance_count);
-        if let (Some(update), Some(config)) =
-            (desired.structure("ServerlessUpdateConfig"), &mut variant.serverless_config)
-        {
-            config.as_object_mut().expect("is a structure. This is a bug.").extend(update.without(&[]));
+        let Some(update) = desired.structure("ServerlessUpdateConfig") else { continue };
+        match &mut variant.serverless_config {
+            Some(Value::Object(config)) => config.extend(update.without(&[])),
+            _ => {
+                let constraint = "Member must be null: the variant has no ServerlessConfig";
+                refuse("serverlessUpdateConfig", &update.without(&[]).into(), constraint);
+            }
         }
     }
     if !faults.is_empty() {

@@ -1,6 +1,8 @@
 //! Inputs of the control plane → all that AWS's service model has against them. The model is data: `sagemaker.json`,
 //! written by `tests/clients/boto3/service_model.py`. Knows not what any operation does.
 
+#[cfg(test)]
+mod agreement;
 mod check;
 mod extension;
 mod shape;

@@ -41,7 +41,8 @@ def paths(cell):
 
 
 def of_state(state):
-    return [(operation, path) for operation, path, found in rows() if found == state and operation in DESCRIBED]
+    found = dict.fromkeys((operation, path) for operation, path, found in rows() if found == state)
+    return [(operation, path) for operation, path in found if operation in DESCRIBED]
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +101,23 @@ def test_a_refused_member_is_named(client, operation, path):
     named = re.findall(r"at '(.*?)' failed to satisfy constraint: Member must be ", message)
     whole = ".".join(map(lower, path.split(".")))
     assert named and all(f"{whole}.".startswith(f"{name}.") for name in named), message
+
+
+def test_desired_counts_and_concurrency_are_shown(client):
+    serverless = {"MemorySizeInMB": 1024, "MaxConcurrency": 1}
+    a, b = ({"VariantName": name, "ModelName": "model"} for name in "ab")
+    variants = [a | {"InitialInstanceCount": 1}, b | {"ServerlessConfig": serverless}]
+    client.create_endpoint_config(EndpointConfigName="desired", ProductionVariants=variants)
+    client.create_endpoint(EndpointName="desired", EndpointConfigName="desired")
+    client.get_waiter("endpoint_in_service").wait(EndpointName="desired")
+    update = {"VariantName": "b", "ServerlessUpdateConfig": {"MaxConcurrency": 7}}
+
+    def desire(*desired):
+        client.update_endpoint_weights_and_capacities(EndpointName="desired", DesiredWeightsAndCapacities=desired)
+
+    desire({"VariantName": "a", "DesiredInstanceCount": 3, "DesiredWeight": 0.5}, update)
+    a, b = client.describe_endpoint(EndpointName="desired")["ProductionVariants"]
+    assert (a["DesiredInstanceCount"], a["DesiredWeight"]) == (3, 0.5)
+    assert b["CurrentServerlessConfig"] == serverless | {"MaxConcurrency": 7}
+    with pytest.raises(ClientError, match="1.member.serverlessUpdateConfig' failed .* has no ServerlessConfig"):
+        desire(update | {"VariantName": "a"})
