@@ -58,15 +58,16 @@ fn is_plain(byte: u8) -> bool {
 /// The three parameters, in the order in which AWS names those that are missing.
 fn required(parameters: &str) -> Result<[&str; 3], AccessError> {
     const NAMES: [&str; 3] = ["Credential", "Signature", "SignedHeaders"];
-    let mut values = [""; 3];
+    let mut values = [None; 3];
     for parameter in parameters.split(',').map(str::trim).filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let place = NAMES.iter().position(|known| *known == name);
         let place = place.ok_or(AccessError::Malformed("has a parameter that is not known"))?;
-        if !std::mem::replace(&mut values[place], value).is_empty() {
+        if values[place].replace(value).is_some() {
             return Err(AccessError::Malformed("gives a parameter twice"));
         }
     }
+    let values = values.map(Option::unwrap_or_default);
     let missing = NAMES.into_iter().zip(values).filter(|(_, value)| value.is_empty());
     let missing: Vec<&'static str> = missing.map(|(name, _)| name).collect();
     if missing.is_empty() { Ok(values) } else { Err(AccessError::Parameters(missing)) }
@@ -170,6 +171,10 @@ mod tests {
             (usual.replace("Signature=", "X="), "The Authorization header has a parameter that is not known."),
             (usual.replace(SIGNATURE, ""), "Authorization header requires 'Signature' parameter."),
             (format!("{usual}, Signature={SIGNATURE}"), "The Authorization header gives a parameter twice."),
+            (
+                usual.replace("Signature=", "Signature=, Signature="),
+                "The Authorization header gives a parameter twice.",
+            ),
             (text("me/20150830/eu-west-9/sagemaker", "host", SIGNATURE), elements),
             (text("m/e/20150830/eu-west-9/sagemaker/aws4_request", "host", SIGNATURE), elements),
             (text("/20150830/eu-west-9/sagemaker/aws4_request", "host", SIGNATURE), elements),

@@ -80,8 +80,8 @@ def test_what_boto3_signs_is_let_in(server, credentials, region):
         (
             Credentials(ID, SECRET + "x"),
             "InvalidSignatureException",
-            "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
-            "Key and signing method. Consult the service documentation for details.",
+            "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+            "Access Key and signing method. Consult the service documentation for details.",
         ),
         (
             Credentials(TOKEN_ID, TOKEN_SECRET),

@@ -78,7 +78,8 @@ class Wire:
         return answer
 
     def close(self):
-        self.socket.close()
+        if self.socket is not None:
+            self.socket.close()
         self.socket = None
 
 
@@ -89,14 +90,14 @@ def wire(server):
     wire.close()
 
 
-def signed(server, headers, method="POST", target=WINE, body=RECORD.encode(), credentials=CREDENTIALS, region="us-east-1"):
+def signed(server, headers, target=WINE, body=RECORD.encode(), credentials=CREDENTIALS, region="us-east-1"):
     """Signed by botocore. Headers may come twice."""
     host = urlsplit(server.url).netloc
-    request = AWSRequest(method, server.url + target, data=body)
+    request = AWSRequest("POST", server.url + target, data=body)
     for name, value in headers:
         request.headers[name] = value
     SigV4Auth(credentials, "sagemaker", region).add_auth(request)
-    return Request(method, target, (("Host", host), *request.headers.items()), body)
+    return Request("POST", target, (("Host", host), *request.headers.items()), body)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +239,8 @@ def swap_headers(rng, request):
 
 def add_header(rng, request):
     names = ["X-Amz-Meta", "X-Amz-Security-Token", "x-amz-content-sha256", "X-Amz-Target"]
-    names += [f"X-Amzn-SageMaker-{name}" for name in ("Enable-Explanations", "Target-Variant", "Custom-Attributes", "New")]
+    options = ["Enable-Explanations", "Target-Variant", "Custom-Attributes", "New"]
+    names += [f"X-Amzn-SageMaker-{option}" for option in options]
     return request.adding(rng.choice(names), rng.choice(["", "a", "`true`", "AllTraffic"]))
 
 
@@ -321,7 +323,7 @@ def change_date(rng, request):
     moment = datetime.datetime.strptime(own, "%Y%m%dT%H%M%SZ")
     seconds = rng.choice([-1, 1, -60, 60, -901, 901, -86_400, 86_400, 10**9])
     moved = (moment + datetime.timedelta(seconds=seconds)).strftime("%Y%m%dT%H%M%SZ")
-    others = [moved, own[:-1], own.lower(), "", moment.isoformat(), "99999999T999999Z", "00000000T000000Z", own + "Z", "é"]
+    others = [moved, own[:-1], own.lower(), own + "Z", moment.isoformat(), "99999999T999999Z", "é", ""]
     return request.replacing("x-amz-date", rng.choice(others))
 
 
