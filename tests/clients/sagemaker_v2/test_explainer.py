@@ -101,32 +101,30 @@ def delete(predictor):
 
 def test_an_xgboost_endpoint_explains_unless_the_request_says_false(session, archive):
     predictor = deploy(xgboost(session, archive), explainer(), tags=TAGS)
-    try:
-        client = session.sagemaker_client
-        described = client.describe_endpoint_config(EndpointConfigName=predictor.endpoint_name)
-        assert described["ExplainerConfig"] == {
-            "ClarifyExplainerConfig": {
-                "EnableExplanations": "`true`",
-                "ShapConfig": {
-                    "ShapBaselineConfig": {"MimeType": "text/csv", "ShapBaseline": "1,2,3,4,5,6,7"},
-                    "UseLogit": False,
-                },
-            }
+    client = session.sagemaker_client
+    described = client.describe_endpoint_config(EndpointConfigName=predictor.endpoint_name)
+    assert described["ExplainerConfig"] == {
+        "ClarifyExplainerConfig": {
+            "EnableExplanations": "`true`",
+            "ShapConfig": {
+                "ShapBaselineConfig": {"MimeType": "text/csv", "ShapBaseline": "1,2,3,4,5,6,7"},
+                "UseLogit": False,
+            },
         }
-        assert client.list_tags(ResourceArn=arn("endpoint", "xgboost"))["Tags"] == TAGS
-        request = {"EndpointName": predictor.endpoint_name, "ContentType": "text/csv", "Accept": "text/csv"}
-        response = session.sagemaker_runtime_client.invoke_endpoint(**request, Body=RECORD)
-        assert response["ContentType"] == "application/json"
+    }
+    assert client.list_tags(ResourceArn=arn("endpoint", "xgboost"))["Tags"] == TAGS
+    request = {"EndpointName": predictor.endpoint_name, "ContentType": "text/csv", "Accept": "text/csv"}
+    response = session.sagemaker_runtime_client.invoke_endpoint(**request, Body=RECORD)
+    assert response["ContentType"] == "application/json"
 
-        answer = predictor.predict(RECORD, initial_args={"Accept": "text/csv"})
-        assert answer["explanations"] and answer["predictions"]
-        assert len(answer["explanations"]["kernel_shap"][0]) == 7
-        off = {"Accept": "text/csv", "EnableExplanations": "`false`"}
-        quiet = predictor.predict(RECORD, initial_args=off)
-        assert quiet["explanations"] == {}
-        assert quiet["predictions"] == answer["predictions"]
-    finally:
-        delete(predictor)
+    answer = predictor.predict(RECORD, initial_args={"Accept": "text/csv"})
+    assert answer["explanations"] and answer["predictions"]
+    assert len(answer["explanations"]["kernel_shap"][0]) == 7
+    off = {"Accept": "text/csv", "EnableExplanations": "`false`"}
+    quiet = predictor.predict(RECORD, initial_args=off)
+    assert quiet["explanations"] == {}
+    assert quiet["predictions"] == answer["predictions"]
+    delete(predictor)
 
 
 def test_a_linear_learner_endpoint_answers_json_lines(session, container):
@@ -140,39 +138,35 @@ def test_a_linear_learner_endpoint_answers_json_lines(session, container):
     model = Model(image, None, ROLE, Predictor, name="learner", sagemaker_session=session)
     lines = {"serializer": JSONLinesSerializer(), "deserializer": JSONLinesDeserializer()}
     predictor = deploy(model, explainer(PERSON, inference), **lines)
-    try:
-        before = len(container.asked)
-        body = f'{{"features":[{PERSON}]}}'
-        (answer,) = predictor.predict(body)
-        assert answer["predictions"]["content_type"] == "application/jsonlines"
-        (older,) = predictor.predict(body.replace("[25,", "[65,"))
-        values = [feature["attributions"][0]["attribution"][0] for feature in older["explanations"]["kernel_shap"][0]]
-        assert values[0] == pytest.approx(0.04) and values[1:] == [0] * 13
-        asked = container.asked[before:]
-        assert asked[0].body == body and asked[0].headers["Accept"] == "application/jsonlines"
-    finally:
-        delete(predictor)
+    before = len(container.asked)
+    body = f'{{"features":[{PERSON}]}}'
+    (answer,) = predictor.predict(body)
+    assert answer["predictions"]["content_type"] == "application/jsonlines"
+    (older,) = predictor.predict(body.replace("[25,", "[65,"))
+    values = [feature["attributions"][0]["attribution"][0] for feature in older["explanations"]["kernel_shap"][0]]
+    assert values[0] == pytest.approx(0.04) and values[1:] == [0] * 13
+    asked = container.asked[before:]
+    assert asked[0].body == body and asked[0].headers["Accept"] == "application/jsonlines"
+    delete(predictor)
 
 
 def test_a_predictor_moves_to_another_model(session, archive):
     predictor = deploy(xgboost(session, archive), explainer())
     flat = xgboost(session, archive, "flat", env={"EXPLAIND_KERNEL": "clarify"})
     flat.create(instance_type="ml.m5.large")
-    try:
-        predictor.update_endpoint(model_name="flat", **INSTANCE, tags=TAGS)
-        client = session.sagemaker_client
-        config = client.describe_endpoint(EndpointName="xgboost")["EndpointConfigName"]
-        assert config != "xgboost"
-        described = client.describe_endpoint_config(EndpointConfigName=config)
-        assert described["ProductionVariants"][0]["ModelName"] == "flat"
-        assert "ExplainerConfig" in described
-        assert client.list_tags(ResourceArn=described["EndpointConfigArn"])["Tags"] == TAGS
-        assert predictor.predict(RECORD, initial_args={"Accept": "text/csv"})["explanations"]
-    finally:
-        predictor.delete_model()
-        predictor.delete_endpoint()
-        for delete_left in (session.delete_endpoint_config, session.delete_model):
-            delete_left("xgboost")
+    predictor.update_endpoint(model_name="flat", **INSTANCE, tags=TAGS)
+    client = session.sagemaker_client
+    config = client.describe_endpoint(EndpointName="xgboost")["EndpointConfigName"]
+    assert config != "xgboost"
+    described = client.describe_endpoint_config(EndpointConfigName=config)
+    assert described["ProductionVariants"][0]["ModelName"] == "flat"
+    assert "ExplainerConfig" in described
+    assert client.list_tags(ResourceArn=described["EndpointConfigArn"])["Tags"] == TAGS
+    assert predictor.predict(RECORD, initial_args={"Accept": "text/csv"})["explanations"]
+    predictor.delete_model()
+    predictor.delete_endpoint()
+    for delete_left in (session.delete_endpoint_config, session.delete_model):
+        delete_left("xgboost")
 
 
 def test_an_endpoint_that_cannot_serve_tells_the_sdk_why(session, archive):
