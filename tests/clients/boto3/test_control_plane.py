@@ -1,7 +1,9 @@
 """The control plane as boto3 meets it: what is created is described as it was given, answers and errors have AWS's form."""
 
+import contextlib
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -242,6 +244,18 @@ def test_what_is_there_is_not_created_again(account):
     account.delete("twice")
 
 
+def test_of_many_who_create_one_name_one_succeeds(server):
+    accounts = [Account(server.url) for _ in range(8)]
+
+    def create(account):
+        with contextlib.suppress(ClientError):
+            return account.model("contested")["ModelArn"]
+
+    with ThreadPoolExecutor(len(accounts)) as clients:
+        created = list(clients.map(create, accounts))
+    assert sorted(created, key=bool) == [None] * 7 + [arn("model", "contested")]
+
+
 SERVERLESS = {"VariantName": "A", "ModelName": "trees", "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1}}
 ASYNCHRONOUS = {"OutputConfig": {"S3OutputPath": "s3://answers/here"}}
 
@@ -249,11 +263,11 @@ ASYNCHRONOUS = {"OutputConfig": {"S3OutputPath": "s3://answers/here"}}
 @pytest.mark.parametrize(
     ("members", "named"),
     [
-        ({"variants": [SERVERLESS], "explainer": explainer()}, "ServerlessConfig"),
-        ({"explainer": explainer(), "AsyncInferenceConfig": ASYNCHRONOUS}, "AsyncInferenceConfig"),
-        ({"ShadowProductionVariants": [variant("shadow")]}, "ShadowProductionVariants"),
-        ({"variants": [{"VariantName": "A"}]}, "ModelName"),
-        ({"variants": [variant("A"), variant("A")]}, "VariantName"),
+        ({"variants": [SERVERLESS], "explainer": explainer()}, "serverlessConfig"),
+        ({"explainer": explainer(), "AsyncInferenceConfig": ASYNCHRONOUS}, "asyncInferenceConfig"),
+        ({"ShadowProductionVariants": [variant("shadow")]}, "shadowProductionVariants"),
+        ({"variants": [{"VariantName": "A"}]}, "productionVariants.1.member.modelName"),
+        ({"variants": [variant("A"), variant("A")]}, "productionVariants.2.member.variantName"),
         ({"variants": [variant(f"v{i}") for i in range(11)]}, "productionVariants"),
     ],
 )
@@ -273,10 +287,10 @@ def test_a_serverless_config_without_an_explainer_is_served(account):
 @pytest.mark.parametrize(
     ("members", "named"),
     [
-        ({"Containers": [{"Image": XGBOOST}, {"Image": XGBOOST}]}, "Containers"),
-        ({"PrimaryContainer": {"ModelPackageName": "package"}}, "ModelPackageName"),
-        ({}, "PrimaryContainer"),
-        ({"PrimaryContainer": {"Image": XGBOOST}, "Containers": [{"Image": XGBOOST}]}, "Containers"),
+        ({"Containers": [{"Image": XGBOOST}, {"Image": XGBOOST}]}, "containers"),
+        ({"PrimaryContainer": {"ModelPackageName": "package"}}, "primaryContainer.modelPackageName"),
+        ({}, "primaryContainer"),
+        ({"PrimaryContainer": {"Image": XGBOOST}, "Containers": [{"Image": XGBOOST}]}, "containers"),
     ],
 )
 def test_models_that_cannot_be_served_as_they_say_are_refused_by_name(account, members, named):

@@ -90,6 +90,10 @@ def test_times_of_creation_select(account, kind):
     border = found[N - 1 - N_EARLY]["CreationTime"].replace(microsecond=0)
     assert names(account, kind, CreationTimeAfter=border) == NAMES[N_EARLY:][::-1]
     assert names(account, kind, CreationTimeBefore=border) == NAMES[:N_EARLY][::-1]
+    # The documentation counts what was created at this time as created after it.
+    exact = found[N - 1 - N_EARLY]["CreationTime"]
+    assert names(account, kind, CreationTimeAfter=exact) == NAMES[N_EARLY:][::-1]
+    assert names(account, kind, CreationTimeBefore=exact) == NAMES[:N_EARLY][::-1]
     hour = timedelta(hours=1)
     assert len(names(account, kind, CreationTimeAfter=border - hour, CreationTimeBefore=border + hour)) == N
     assert names(account, kind, CreationTimeAfter=border + hour) == []
