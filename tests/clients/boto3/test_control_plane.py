@@ -157,7 +157,7 @@ def test_arns_name_the_account_and_the_region_of_the_server(serve_api):
 def test_waiters_end_with_success_and_with_failure(account):
     in_service = account.control.get_waiter("endpoint_in_service")
     deleted = account.control.get_waiter("endpoint_deleted")
-    with pytest.raises(WaiterError, match="Could not find endpoint"):
+    with pytest.raises(WaiterError, match="Matched expected service error code: ValidationException"):
         in_service.wait(EndpointName="nowhere", WaiterConfig=WAIT)
     deleted.wait(EndpointName="nowhere", WaiterConfig=WAIT)
 
@@ -299,7 +299,7 @@ def test_models_that_cannot_be_served_as_they_say_are_refused_by_name(account, m
 
 
 def test_all_that_breaks_the_service_model_is_told_at_once(account):
-    shap = {"ShapBaselineConfig": {"MimeType": "text/plain", "ShapBaseline": BASELINE}, "NumberOfSamples": 0}
+    shap = {"ShapBaselineConfig": {"MimeType": "plain", "ShapBaseline": BASELINE}, "NumberOfSamples": 0}
     raw = Account(account.url, parameter_validation=False)
     text = invalid(raw.config, "under_score", [variant() | {"InitialInstanceCount": 0}], explainer(ShapConfig=shap))
     assert text.startswith("4 validation errors detected: ")
