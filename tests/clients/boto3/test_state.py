@@ -6,8 +6,9 @@ import json
 import pytest
 from aws_variables import arn
 from botocore.exceptions import ClientError
-from conftest import ROOT, launch, start
-from control import MODEL, Account, explainer, variant
+from conftest import ROOT, launch
+from control import MODEL, explainer, variant
+from processes import running
 
 TAGS = [{"Key": "team", "Value": "risk"}]
 READY_S = 60
@@ -17,17 +18,6 @@ READY_S = 60
 def environment(tmp_path):
     """Of servers with one state, which is made at the first write."""
     return {"EXPLAIND_STATE": str(tmp_path / "a" / "state"), "EXPLAIND_FILE_ROOT": str(ROOT)}
-
-
-@contextlib.contextmanager
-def running(environment, *definitions):
-    """Yields a server and its account; it is killed at the end of the block, unless it has ended."""
-    server = start(definitions, environment)
-    try:
-        yield server, Account(server.url)
-    finally:
-        server.process.kill()
-        server.process.wait()
 
 
 def everything(account):
@@ -76,16 +66,6 @@ def test_a_server_that_starts_again_has_everything_as_it_was(environment, end):
             assert everything(account) == before
             with pytest.raises(ClientError, match="Could not find endpoint"):
                 account.describe("gone")
-
-
-def test_an_endpoint_that_was_being_created_is_created_by_the_next_process(environment):
-    with running(environment) as (_, account):
-        account.model()
-        account.config("late", explainer=explainer())
-        account.endpoint("late")
-    with running(environment) as (_, account):
-        account.wait("late")
-        assert account.invoke("late")["Body"].read()
 
 
 def test_a_model_that_cannot_be_loaded_after_a_restart_does_not_stop_the_others(environment, tmp_path):
