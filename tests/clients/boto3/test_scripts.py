@@ -18,6 +18,9 @@ SCRIPTS = Path(__file__).parent / "scripts"
 BUCKET = "team-models"
 ENDED_S = 60
 MODELS = ROOT / "tests/models"
+# Of the columns that the models look at: what is usual, and how much it varies.
+LOANS = [(40, 12), (50_000, 20_000), (9_000, 6_000), (8, 5), (4, 2)]
+HOUSES = [(2000, 10), (2500, 800), (3.5, 1), (2.5, 1), (0.5, 0.3)]
 TEXT_CONFIG = {"Granularity": "sentence", "Language": "en"}
 
 
@@ -32,11 +35,11 @@ def s3():
     client = boto3.client("s3", endpoint_url=url, region_name=REGION, **keys)
     client.create_bucket(Bucket=BUCKET)
     for key, body in {
-        "loans/model.tar.gz": packed(booster(5)),
-        "loans/baseline.csv": b"0,0,0,0,0\n1,1,1,1,1",
+        "loans/model.tar.gz": packed(booster(5, units=LOANS)),
+        "loans/baseline.csv": b"40,50000,9000,8,4\n52,70000,15000,13,6",
         "reviews/model.tar.gz": b"",
-        "houses/Chicago_IL.tar.gz": packed(booster(6, MODELS / "3.2-regression.model.json")),
-        "houses/Houston_TX.tar.gz": packed(booster(6, MODELS / "3.2-poisson.model.json")),
+        "houses/Chicago_IL.tar.gz": packed(booster(6, MODELS / "3.2-regression.model.json", HOUSES)),
+        "houses/Houston_TX.tar.gz": packed(booster(6, MODELS / "3.2-poisson.model.json", HOUSES)),
     }.items():
         client.put_object(Bucket=BUCKET, Key=key, Body=body)
     yield CREDENTIALS | {"AWS_ENDPOINT_URL_S3": url}
@@ -64,8 +67,8 @@ def printed(account, script):
     return done.stdout.splitlines()
 
 
-def adds_up(document):
-    """Every record has as many attributions as its model has features, and some say something."""
+def names_of_features(document):
+    """Every record is explained by something. Returns the names of its features."""
     for record in document["explanations"]["kernel_shap"]:
         values = [feature["attributions"][0]["attribution"][0] for feature in record]
         assert any(values)
@@ -80,14 +83,14 @@ def test_the_script_of_a_table_runs(account):
     assert [record is not None for record in some["explanations"]["kernel_shap"]] == [score > 0.4 for score in scores]
     assert {score > 0.4 for score in scores} == {True, False}
     headers = ["Age", "Income", "Debt", "Years employed", "Accounts"]
-    assert adds_up(every) == [headers, headers]
+    assert names_of_features(every) == [headers, headers]
     assert (none["explanations"], none["label_headers"]) == ({}, ["default"])
 
 
 def test_the_script_of_many_models_runs(account):
     chicago, houston, nowhere = map(json.loads, printed(account, "multi_model.py"))
-    (headers,) = adds_up(chicago)
-    assert headers[0] == "YEAR_BUILT" and adds_up(houston) == [headers]
+    (headers,) = names_of_features(chicago)
+    assert headers[0] == "YEAR_BUILT" and names_of_features(houston) == [headers]
     assert chicago["predictions"] != houston["predictions"]
     assert "Nowhere.tar.gz" in nowhere
 

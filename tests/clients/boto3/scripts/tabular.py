@@ -53,7 +53,7 @@ for expression in (None, "`true`", "`false`"):
         EndpointName=ENDPOINT_NAME,
         ContentType="text/csv",
         Accept="text/csv",
-        Body="1,2,3,4,5\n5,4,3,2,1",
+        Body="37,45000,1400,9,4\n49,41000,9000,2,3",
         **options,
     )
     print(json.dumps(json.loads(response["Body"].read())))
