@@ -92,6 +92,9 @@ if [ "$mode" = all ]; then
     step "install multi-model-server" install_python multi_model_server
     step "install mlflow" install_python mlflow
     step "install scikit-learn, lightgbm and onnx" install_python loaders
+    step "install version 2 of the SageMaker SDK" install_python sagemaker_v2
+    step "install version 3 of the SageMaker SDK" install_python sagemaker_v3
+    step "install the AWS CLI" install_python aws_cli
 fi
 export INSTA_UPDATE=no
 export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$PWD/target}
@@ -112,6 +115,9 @@ if [ "$mode" = all ]; then
     step "multi-model-server" client_tests multi_model_server cpu
     step "mlflow" client_tests mlflow cpu
     step "model files of their own libraries" client_tests loaders cpu
+    step "version 2 of the SageMaker SDK" client_tests sagemaker_v2 cpu
+    step "version 3 of the SageMaker SDK" client_tests sagemaker_v3 cpu
+    step "AWS CLI" client_tests aws_cli cpu
 fi
 
 if [ ${#failed_steps[@]} -gt 0 ]; then

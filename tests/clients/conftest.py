@@ -203,6 +203,20 @@ def serve():
 
 
 @pytest.fixture(scope="module")
+def serve_api(serve, tmp_path_factory):
+    """serve_api(definition, ...) starts a server with an empty state. Its clients may name the files of this checkout and
+    of the tests."""
+
+    def serve_api(*definitions, environment={}):
+        roots = f"{ROOT},{tmp_path_factory.getbasetemp()}"
+        state = tmp_path_factory.mktemp("state")
+        variables = {"EXPLAIND_STATE": str(state), "EXPLAIND_FILE_ROOT": roots}
+        return serve(*definitions, environment=variables | environment)
+
+    return serve_api
+
+
+@pytest.fixture(scope="module")
 def stub():
     """stub(answer) starts a Stub, such as a model in a container; all end with the module."""
     stubs = []

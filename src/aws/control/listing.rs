@@ -140,15 +140,15 @@ fn page<'a, B>(
 
 fn filter<B>(input: Input, status: fn(&Record<B>) -> &'static str) -> impl Fn(&Record<B>) -> bool {
     let time = |name: &str| input.get(name).and_then(Timestamp::read);
+    // The service model counts what was created at the time itself as created after it, and what was modified then not.
     let created = (time("CreationTimeAfter"), time("CreationTimeBefore"));
     let modified = (time("LastModifiedTimeAfter"), time("LastModifiedTimeBefore"));
-    let is_between = |time: Timestamp, (after, before): (Option<Timestamp>, Option<Timestamp>)| {
-        after.is_none_or(|after| time > after) && before.is_none_or(|before| time < before)
-    };
     let (contained, wanted) = (input.find_text("NameContains"), input.find_text("StatusEquals"));
     move |record| {
-        is_between(record.created(), created)
-            && is_between(record.modified(), modified)
+        created.0.is_none_or(|after| record.created() >= after)
+            && created.1.is_none_or(|before| record.created() < before)
+            && modified.0.is_none_or(|after| record.modified() > after)
+            && modified.1.is_none_or(|before| record.modified() < before)
             && contained.is_none_or(|part| record.name.contains(part))
             && wanted.is_none_or(|wanted| status(record) == wanted)
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from aws_variables import CREDENTIALS
 from conftest import ROOT, Reply
 
 README = (ROOT / "README.md").read_text()
@@ -30,9 +31,9 @@ def settings():
 
 
 @contextmanager
-def running(command, until):
+def running(command, until, environment={}):
     """Runs a command that serves, yields what it printed until the line that holds `until`, then presses Ctrl-C."""
-    process = subprocess.Popen(shlex.split(command), cwd=ROOT, env=settings(), text=True, stdout=subprocess.PIPE)
+    process = subprocess.Popen(shlex.split(command), cwd=ROOT, env=settings() | environment, text=True, stdout=subprocess.PIPE)
     give_up = threading.Timer(STARTED_S, process.kill)
     give_up.start()
     printed = ""
@@ -56,8 +57,9 @@ def run(command):
 
 
 @pytest.fixture(scope="module")
-def served():
-    with running(block("sh", "serve --endpoints examples"), "listening on http://127.0.0.1:8700"):
+def served(tmp_path_factory):
+    state = {"EXPLAIND_STATE": str(tmp_path_factory.mktemp("state"))}
+    with running(block("sh", "serve --endpoints examples"), "listening on http://127.0.0.1:8700", state):
         yield
 
 
@@ -72,11 +74,26 @@ def test_the_curl_line_answers(served):
     assert '"label_headers":["cultivar 1","cultivar 2","cultivar 3"]' in run(block("sh", "curl http"))
 
 
+def run_python(text, environment={}):
+    command, variables = [sys.executable, "-c", text], settings() | environment
+    done = subprocess.run(command, cwd=ROOT, env=variables, text=True, capture_output=True, timeout=ENDED_S)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_the_boto3_lines_answer(served):
-    script = subprocess.run(
-        [sys.executable, "-c", block("python", "boto3")], cwd=ROOT, text=True, capture_output=True, check=True
-    )
-    assert '"kernel_shap":[[{"attributions":[{"attribution":[' in script.stdout
+    assert '"kernel_shap":[[{"attributions":[{"attribution":[' in run_python(block("python", "EnableExplanations"))
+
+
+def test_two_lines_move_a_script_over(served):
+    lines = block("sh", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME").splitlines()
+    variables = dict(line.removeprefix("export ").split("=") for line in lines)
+    assert len(lines) == len(variables) == 2
+    script = block("python", "create_endpoint_config")
+    # Nothing is left of the first time.
+    for _ in range(2):
+        answer = json.loads(run_python(script, CREDENTIALS | variables))
+        assert len(answer["explanations"]["kernel_shap"][0]) == 30
 
 
 def test_the_devices_are_listed():
