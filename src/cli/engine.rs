@@ -113,8 +113,9 @@ mod tests {
 
     /// Whether a definition made through the API may name a container.
     fn may_name(flags: &[&str], has_credentials: bool, url: &str) -> bool {
-        let arguments = ["serve", "--endpoints", "e"].iter().chain(flags);
-        let limits = confined(&Serve::parse_from(arguments).config, has_credentials).expect("makes sense");
+        let keys: &[&str] = if has_credentials { &["--credentials", "keys.json"] } else { &[] };
+        let arguments = ["serve"].iter().chain(flags).chain(keys);
+        let limits = confined(&Serve::parse_from(arguments).config).expect("makes sense");
         limits.reach.named_host(url).is_ok()
     }
 
@@ -146,8 +147,8 @@ mod tests {
     #[test]
     fn settings_without_sense_are_refused() {
         for (flag, value) in [("--allow-backend", "http://"), ("--file-root", "no/such/folder")] {
-            let config = Serve::parse_from(["serve", "--endpoints", "e", flag, value]).config;
-            let error = confined(&config, false).expect_err(value).to_string();
+            let config = Serve::parse_from(["serve", flag, value]).config;
+            let error = confined(&config).expect_err(value).to_string();
             assert!(error.starts_with(flag), "{error}");
         }
     }
