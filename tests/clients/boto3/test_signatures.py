@@ -390,7 +390,7 @@ def test_a_change_of_meaning_is_refused(server, wire, change):
 
 
 def test_thousands_of_changed_requests_are_refused_and_the_unchanged_are_let_in(server, wire):
-    rng = random.Random(SEED)
+    rng, n_refused = random.Random(SEED), 0
     for idx in range(N_CHANGED):
         if idx % 500 == 0:
             requests = bases(server)
@@ -402,8 +402,12 @@ def test_thousands_of_changed_requests_are_refused_and_the_unchanged_are_let_in(
             except (AssertionError, IndexError, StopIteration, TypeError, ValueError):
                 # An earlier change took away what this one changes.
                 continue
-        assert changed != request
+        if sorted(changed.headers) == sorted(request.headers) and replace(changed, headers=request.headers) == request:
+            # One took back what the other had changed.
+            continue
         answer = wire.send(changed)
         assert is_refused(answer), (answer, changed)
+        n_refused += 1
+    assert n_refused > 0.99 * N_CHANGED
     assert server.process.poll() is None
     assert b"explaind_panics_total" not in server.get("/metrics").body
