@@ -92,6 +92,29 @@ def test_a_kept_member_is_given_back(client, operation, path):
     assert described[top] == values[top]
 
 
+def merged(values, more):
+    """All members of both."""
+    if isinstance(values, dict) and isinstance(more, dict):
+        return {name: merged(values.get(name), more.get(name)) for name in values | more}
+    if isinstance(values, list) and isinstance(more, list) and values and more:
+        return [merged(values[0], more[0])]
+    return values or more
+
+
+def test_an_endpoint_with_all_that_is_kept_serves(client):
+    """But for a configuration of serverless variants."""
+    made = {operation: {} for operation in DESCRIBED}
+    for operation, path in of_state("kept"):
+        if "ServerlessConfig" not in path:
+            made[operation] = merged(request(operation, path, "all"), made[operation])
+    for variant in made["CreateEndpointConfig"]["ProductionVariants"]:
+        variant["ModelName"] = "all"
+    made["CreateEndpoint"]["EndpointConfigName"] = "all"
+    for operation, values in made.items():
+        call(client, operation, values)
+    client.get_waiter("endpoint_in_service").wait(EndpointName="all")
+
+
 @pytest.mark.parametrize("operation, path", of_state("refused"))
 def test_a_refused_member_is_named(client, operation, path):
     with pytest.raises(ClientError) as error:
