@@ -98,7 +98,7 @@ def merged(values, more):
         return {name: merged(values.get(name), more.get(name)) for name in values | more}
     if isinstance(values, list) and isinstance(more, list) and values and more:
         return [merged(values[0], more[0])]
-    return values or more
+    return more if values is None else values
 
 
 def test_an_endpoint_with_all_that_is_kept_serves(client):
@@ -121,7 +121,8 @@ def test_a_refused_member_is_named(client, operation, path):
         call(client, operation, request(operation, path, "refused"))
     assert error.value.response["Error"]["Code"] == "ValidationException"
     message = error.value.response["Error"]["Message"]
-    named = re.findall(r"at '(.*?)' failed to satisfy constraint: Member must be ", message)
+    named = re.findall(r"at '(.*?)' failed to satisfy constraint: Member must (?:be|have) ", message)
+    named = [re.sub(r"\.\d+\.member", "", name) for name in named]
     whole = ".".join(map(lower, path.split(".")))
     assert named and all(f"{whole}.".startswith(f"{name}.") for name in named), message
 
@@ -144,3 +145,20 @@ def test_desired_counts_and_concurrency_are_shown(client):
     assert b["CurrentServerlessConfig"] == serverless | {"MaxConcurrency": 7}
     with pytest.raises(ClientError, match="1.member.serverlessUpdateConfig' failed .* has no ServerlessConfig"):
         desire(update | {"VariantName": "a"})
+
+
+@pytest.mark.parametrize("kind", ["CANARY", "LINEAR"])
+def test_traffic_moves_in_one_step(client, kind):
+    routing = {"TrafficRoutingConfiguration": {"Type": kind, "WaitIntervalInSeconds": 0}}
+    values = request("CreateEndpoint", "DeploymentConfig", "refused")
+    with pytest.raises(ClientError, match="trafficRoutingConfiguration.type' failed .* must be ALL_AT_ONCE"):
+        call(client, "CreateEndpoint", values | {"DeploymentConfig": {"BlueGreenUpdatePolicy": routing}})
+
+
+def test_pipelines_and_captured_data_are_refused(client):
+    with pytest.raises(ClientError, match="at 'containers' failed .* inference pipelines are not supported"):
+        client.create_model(ModelName="refused", Containers=[{"Image": IMAGE}] * 2)
+    values = request("CreateEndpointConfig", "DataCaptureConfig", "refused")
+    values["DataCaptureConfig"]["EnableCapture"] = True
+    with pytest.raises(ClientError, match="at 'dataCaptureConfig.enableCapture' failed .* must be false"):
+        call(client, "CreateEndpointConfig", values)
