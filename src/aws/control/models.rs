@@ -12,8 +12,18 @@ use super::resources::{Given, Object, Record};
 use super::timestamp::{Seconds, Timestamp};
 use crate::aws::fault::Faults;
 
-/// Members of a container that would need a registry of packages.
-const REFUSED: [&str; 3] = ["ModelPackageName", "InferenceSpecificationName", "AdditionalModelDataSources"];
+/// Members of a container that would need what is not here, and why.
+const REFUSED: [(&str, &str); 7] = [
+    ("ModelPackageName", PACKAGES),
+    ("InferenceSpecificationName", PACKAGES),
+    ("AdditionalModelDataSources", PACKAGES),
+    ("ModelDataSource.S3DataSource.HubAccessConfig", "there is no hub of models here"),
+    ("ModelDataSource.S3DataSource.ManifestS3Uri", NOT_COMPARED),
+    ("ModelDataSource.S3DataSource.ETag", NOT_COMPARED),
+    ("ModelDataSource.S3DataSource.ManifestEtag", NOT_COMPARED),
+];
+const PACKAGES: &str = "model packages and additional sources are not supported";
+const NOT_COMPARED: &str = "what is stored is not compared with anything";
 
 pub fn create(catalog: &Catalog, account: &Account, input: Input, now: Timestamp) -> Result<Step, ControlError> {
     let (name, tags) = (input.text("ModelName"), input.tags());
@@ -45,18 +55,21 @@ fn check_container(input: Input) -> Result<(), ControlError> {
     }
     let listed = list.first().and_then(Value::as_object).map(Input);
     for (path, container) in [("primaryContainer", primary), ("containers.1.member", listed)] {
-        for name in REFUSED {
-            if let Some(value) = container.and_then(|container| container.get(name)) {
-                let path = format!("{path}.{}", lower_first(name));
-                refuse(
-                    &path,
-                    value,
-                    "Member must be null: model packages and additional sources are not supported",
-                );
+        for (name, reason) in REFUSED {
+            if let Some(value) = container.and_then(|container| at(container, name)) {
+                let path = name.split('.').map(lower_first).fold(path.to_owned(), |path, name| path + "." + &name);
+                refuse(&path, value, &format!("Member must be null: {reason}"));
             }
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(faults.into()) }
+}
+
+fn at<'a>(container: Input<'a>, path: &str) -> Option<&'a Value> {
+    match path.split_once('.') {
+        Some((name, below)) => at(container.structure(name)?, below),
+        None => container.get(path),
+    }
 }
 
 fn lower_first(name: &str) -> String {

@@ -5,7 +5,8 @@ use std::path::Path;
 use super::location::{is_remote, local_path};
 use super::members::Members;
 use super::pattern;
-use super::shape::{Absent, Boolean, Choice, Text, Word};
+use super::shape::{Absent, Choice, Text, Word};
+use crate::aws::service_model::OfShape;
 use crate::endpoints::ModelSource;
 
 const MODEL_DATA_URL: Text = Text { chars: 1..=1024, pattern: pattern::ANY };
@@ -48,7 +49,7 @@ impl ModelData<'_> {
         }
         // What a file is, is told from its first bytes.
         part.take("CompressionType", &COMPRESSION_TYPES);
-        part.structure("ModelAccessConfig", |part| part.take("AcceptEula", &Boolean));
+        part.take("ModelAccessConfig", &OfShape("ModelAccessConfig"));
         part.take("HubAccessConfig", &Absent("Member must be null: there is no hub of models here"));
         for name in ["ManifestS3Uri", "ETag", "ManifestEtag"] {
             part.take(name, &NOT_COMPARED);
@@ -223,6 +224,7 @@ mod tests {
                 "RepositoryAuthConfig": { "RepositoryCredentialsProviderArn": "arn" } }),
             ),
             ("MultiModelConfig", json!({ "ModelCacheSetting": "Disabled" })),
+            ("ContainerMetricsConfig", json!({ "MetricsEndpoints": [{ "MetricsEndpointPath": "/metrics" }] })),
         ] {
             full[name] = value;
         }
@@ -231,6 +233,7 @@ mod tests {
             ("ContainerHostname", json!("a b"), "regular expression"),
             ("ImageConfig", json!({ "RepositoryAccessMode": "x" }), "enum value set: [Platform, Vpc]"),
             ("MultiModelConfig", json!({ "ModelCacheSetting": 1 }), "can not be converted to a String"),
+            ("ContainerMetricsConfig", json!({ "MetricsEndpoints": [{}] }), "Member must not be null"),
             ("ModelPackageName", json!("p"), "no registry of model packages"),
             ("InferenceSpecificationName", json!("p"), "no registry of model packages"),
             ("AdditionalModelDataSources", json!([]), "a model is one file"),

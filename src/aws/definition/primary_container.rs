@@ -7,7 +7,8 @@ use super::location::{ContainerUrl, is_http};
 use super::members::Members;
 use super::model_data::ModelData;
 use super::pattern;
-use super::shape::{Absent, Choice, Text, Word};
+use super::shape::{Absent, Choice, Text};
+use crate::aws::service_model::OfShape;
 use crate::config::{Kernel, SampledEstimator};
 use crate::endpoints::{ContainerSource, ModelSource};
 use crate::model::container::Protocol;
@@ -15,10 +16,6 @@ use crate::shap::Method;
 
 const VARIABLE: Text = Text { chars: 0..=1024, pattern: pattern::ANY };
 const IMAGE: Text = Text { chars: 0..=255, pattern: pattern::NO_BLANKS };
-const HOSTNAME: Text = Text { chars: 0..=63, pattern: pattern::ENDPOINT_NAME };
-const PROVIDER_ARN: Text = Text { chars: 1..=2048, pattern: pattern::LINE };
-const ACCESS_MODES: Word = Word(&["Platform", "Vpc"]);
-const SWITCH: Word = Word(&["Enabled", "Disabled"]);
 const KERNELS: Choice<Kernel> = Choice(&[("shapley", Kernel::Shapley), ("clarify", Kernel::Clarify)]);
 const ESTIMATORS: Choice<SampledEstimator> = Choice(&[
     ("auto", SampledEstimator::Auto),
@@ -100,16 +97,9 @@ pub fn read(container: &mut Members, folder: &Path, containers: &ContainerMap) -
 
 /// Members that scripts for the hosted service have: what could change an answer is refused, the rest has no effect.
 fn read_without_effect(container: &mut Members) {
-    container.take("ContainerHostname", &HOSTNAME);
-    container.structure("MultiModelConfig", |part| part.take("ModelCacheSetting", &SWITCH));
-    container.structure("ImageConfig", |part| {
-        part.require("RepositoryAccessMode");
-        part.take("RepositoryAccessMode", &ACCESS_MODES);
-        part.structure("RepositoryAuthConfig", |part| {
-            part.require("RepositoryCredentialsProviderArn");
-            part.take("RepositoryCredentialsProviderArn", &PROVIDER_ARN);
-        });
-    });
+    for name in ["ContainerHostname", "ContainerMetricsConfig", "ImageConfig", "MultiModelConfig"] {
+        container.take(name, &OfShape(name));
+    }
     for name in ["ModelPackageName", "InferenceSpecificationName"] {
         container.take(name, &Absent("Member must be null: there is no registry of model packages here"));
     }

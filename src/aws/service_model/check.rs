@@ -50,7 +50,8 @@ fn check_members(structure: &Structure, path: &str, values: &Map<String, Value>,
     }
 }
 
-fn check(shape: &str, value: &Value, path: String, faults: &mut Faults) {
+/// One value and all below it.
+pub fn check(shape: &str, value: &Value, path: String, faults: &mut Faults) {
     let (kind, not_shown) = (MODEL.shape(shape), not_shown());
     let told = if is_hidden(shape, kind, value) { &not_shown } else { value };
     let mut member = Member { value, told, path, faults };

@@ -12,6 +12,7 @@ mod timestamp;
 
 use serde_json::{Map, Value};
 
+use super::definition::shape::{Member, Shape};
 use super::fault::Faults;
 use shape::MODEL;
 pub use timestamp::seconds;
@@ -28,4 +29,16 @@ pub fn check(operation: &str, input: &Map<String, Value>) -> Result<(), Faults> 
     let mut faults = Faults::default();
     check::structure(shape, input, &mut faults);
     if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// A member of a definition that the model's shape of this name describes, and that has no effect here.
+pub struct OfShape(pub &'static str);
+
+impl Shape for OfShape {
+    type Read = ();
+
+    fn read(&self, member: Member) -> Option<()> {
+        check::check(self.0, member.value, member.path, member.faults);
+        Some(())
+    }
 }

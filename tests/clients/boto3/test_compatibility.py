@@ -92,13 +92,37 @@ def test_a_kept_member_is_given_back(client, operation, path):
     assert described[top] == values[top]
 
 
+def merged(values, more):
+    """All members of both."""
+    if isinstance(values, dict) and isinstance(more, dict):
+        return {name: merged(values.get(name), more.get(name)) for name in values | more}
+    if isinstance(values, list) and isinstance(more, list) and values and more:
+        return [merged(values[0], more[0])]
+    return more if values is None else values
+
+
+def test_an_endpoint_with_all_that_is_kept_serves(client):
+    """But for a configuration of serverless variants."""
+    made = {operation: {} for operation in DESCRIBED}
+    for operation, path in of_state("kept"):
+        if "ServerlessConfig" not in path:
+            made[operation] = merged(request(operation, path, "all"), made[operation])
+    for variant in made["CreateEndpointConfig"]["ProductionVariants"]:
+        variant["ModelName"] = "all"
+    made["CreateEndpoint"]["EndpointConfigName"] = "all"
+    for operation, values in made.items():
+        call(client, operation, values)
+    client.get_waiter("endpoint_in_service").wait(EndpointName="all")
+
+
 @pytest.mark.parametrize("operation, path", of_state("refused"))
 def test_a_refused_member_is_named(client, operation, path):
     with pytest.raises(ClientError) as error:
         call(client, operation, request(operation, path, "refused"))
     assert error.value.response["Error"]["Code"] == "ValidationException"
     message = error.value.response["Error"]["Message"]
-    named = re.findall(r"at '(.*?)' failed to satisfy constraint: Member must be ", message)
+    named = re.findall(r"at '(.*?)' failed to satisfy constraint: Member must (?:be|have) ", message)
+    named = [re.sub(r"\.\d+\.member", "", name) for name in named]
     whole = ".".join(map(lower, path.split(".")))
     assert named and all(f"{whole}.".startswith(f"{name}.") for name in named), message
 
@@ -121,3 +145,20 @@ def test_desired_counts_and_concurrency_are_shown(client):
     assert b["CurrentServerlessConfig"] == serverless | {"MaxConcurrency": 7}
     with pytest.raises(ClientError, match="1.member.serverlessUpdateConfig' failed .* has no ServerlessConfig"):
         desire(update | {"VariantName": "a"})
+
+
+@pytest.mark.parametrize("kind", ["CANARY", "LINEAR"])
+def test_traffic_moves_in_one_step(client, kind):
+    routing = {"TrafficRoutingConfiguration": {"Type": kind, "WaitIntervalInSeconds": 0}}
+    values = request("CreateEndpoint", "DeploymentConfig", "refused")
+    with pytest.raises(ClientError, match="trafficRoutingConfiguration.type' failed .* must be ALL_AT_ONCE"):
+        call(client, "CreateEndpoint", values | {"DeploymentConfig": {"BlueGreenUpdatePolicy": routing}})
+
+
+def test_pipelines_and_captured_data_are_refused(client):
+    with pytest.raises(ClientError, match="at 'containers' failed .* inference pipelines are not supported"):
+        client.create_model(ModelName="refused", Containers=[{"Image": IMAGE}] * 2)
+    values = request("CreateEndpointConfig", "DataCaptureConfig", "refused")
+    values["DataCaptureConfig"]["EnableCapture"] = True
+    with pytest.raises(ClientError, match="at 'dataCaptureConfig.enableCapture' failed .* must be false"):
+        call(client, "CreateEndpointConfig", values)
