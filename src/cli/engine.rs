@@ -112,9 +112,8 @@ mod tests {
     }
 
     /// Whether a definition made through the API may name a container.
-    fn may_name(flags: &[&str], has_credentials: bool, url: &str) -> bool {
-        let keys: &[&str] = if has_credentials { &["--credentials", "keys.json"] } else { &[] };
-        let arguments = ["serve"].iter().chain(flags).chain(keys);
+    fn may_name(flags: &[&str], url: &str) -> bool {
+        let arguments = ["serve"].iter().chain(flags);
         let limits = confined(&Serve::parse_from(arguments).config).expect("makes sense");
         limits.reach.named_host(url).is_ok()
     }
@@ -123,24 +122,25 @@ mod tests {
     fn without_a_flag_only_this_machine_may_be_named_and_only_from_it() {
         let (near, far) = ("http://127.0.0.1:8080", "http://models.example:8080");
         let map = ["--container-map", "*/x:*=http://models.example:8080"];
-        for (flags, has_credentials, url, expected) in [
-            (&[][..], false, near, true),
-            (&[], false, "http://localhost:1", true),
-            (&["--listen", "[::1]:0"], false, near, true),
-            (&[], false, far, false),
-            (&[], true, near, false),
-            (&["--listen", "0.0.0.0:0"], false, near, false),
-            (&["--listen", "10.0.0.1:0"], false, near, false),
-            (&["--allow-backend", ""], false, near, true),
-            (&["--allow-backend", "*.example"], false, far, true),
-            (&["--allow-backend", "*.example"], false, near, false),
-            (&["--allow-backend", "a,*.example"], true, far, true),
-            (&["--allow-backend", "127.*", "--listen", "0.0.0.0:0"], true, near, true),
-            (&map, true, far, true),
-            (&map, true, near, false),
-            (&map, false, near, true),
+        let keys = ["--credentials", "keys.json"];
+        for (flags, url, expected) in [
+            (&[][..], near, true),
+            (&[], "http://localhost:1", true),
+            (&["--listen", "[::1]:0"], near, true),
+            (&[], far, false),
+            (&keys, near, false),
+            (&["--listen", "0.0.0.0:0"], near, false),
+            (&["--listen", "10.0.0.1:0"], near, false),
+            (&["--allow-backend", ""], near, true),
+            (&["--allow-backend", "*.example"], far, true),
+            (&["--allow-backend", "*.example"], near, false),
+            (&["--allow-backend", "a,*.example", "--credentials", "keys.json"], far, true),
+            (&["--allow-backend", "127.*", "--listen", "0.0.0.0:0"], near, true),
+            (&[map[0], map[1], keys[0], keys[1]], far, true),
+            (&[map[0], map[1], keys[0], keys[1]], near, false),
+            (&map, near, true),
         ] {
-            assert_eq!(may_name(flags, has_credentials, url), expected, "{flags:?} {has_credentials} {url}");
+            assert_eq!(may_name(flags, url), expected, "{flags:?} {url}");
         }
     }
 

@@ -80,6 +80,12 @@ async fn what_is_below_a_root_serves_as_it_does_for_the_operator() {
         }
         assert_eq!(bodies[0], bodies[1]);
     }
+    // What a part before `..` leads to is not looked at.
+    for mode in ["SingleModel", "MultiModel"] {
+        let name = if mode == "MultiModel" { "models" } else { "model.json" };
+        let definition = wine(json!({ "ModelDataUrl": format!("gone/../{name}"), "Mode": mode }));
+        assert!(open_within(&reach, &definition, &root.join("in")).await.is_ok(), "{mode}");
+    }
 }
 
 #[cfg(unix)]

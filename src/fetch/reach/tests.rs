@@ -159,7 +159,10 @@ async fn names_are_looked_at_again_on_each_connection() {
     let connector = crate::fetch::connector(waits.connect, resolver);
     let mut connector = std::pin::pin!(connector);
     let uri = url.as_str().parse().expect("is a URI");
-    assert!(tower_service::Service::<hyper::Uri>::call(&mut *connector, uri).await.is_err());
+    let error =
+        tower_service::Service::<hyper::Uri>::call(&mut *connector, uri).await.map(drop).expect_err("is refused");
+    let causes = std::iter::successors(Some(&*error as &dyn std::error::Error), |error| error.source());
+    assert_eq!(causes.last().map(ToString::to_string), Some(expected));
     let refused = listener.accept().expect_err("nobody has connected");
     assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
 }
