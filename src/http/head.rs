@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::aws::error::{InvokeError, Origin};
 use crate::aws::fault::Faults;
 use crate::aws::headers;
-use crate::endpoints::{NoVariant, Opened, Service, Variant};
+use crate::endpoints::{Endpoint, NoVariant, Opened, Service, Variant};
 use crate::explain::{Message, TargetName};
 use crate::records::Format;
 
@@ -25,17 +25,29 @@ pub(super) struct Head {
     pub(super) target_model: Option<TargetName>,
 }
 
+/// What a request asks is not there.
+#[derive(Clone)]
+pub(super) enum NotThere {
+    NotText,
+    Endpoint,
+    Variant(NoVariant),
+}
+
 impl Head {
     pub(super) fn read(
-        variant: Option<Result<&Variant, NoVariant>>,
+        variant: Result<&Variant, NotThere>,
         origin: &Origin,
         fields: &HeaderMap,
     ) -> Result<Self, InvokeError> {
-        let variant = variant.ok_or_else(|| unknown_endpoint(origin))?;
+        let variant = match variant {
+            Err(NotThere::NotText) => return Err(InvokeError::BadHeader("EndpointName is not UTF-8.".to_owned())),
+            Err(NotThere::Endpoint) => return Err(unknown_endpoint(origin)),
+            Err(NotThere::Variant(error)) => Err(InvokeError::BadHeader(error.to_string())),
+            Ok(variant) => Ok(variant),
+        };
         check_limits(fields)?;
         check_refused(fields)?;
-        let Opened { has_many_models, service } =
-            &variant.map_err(|e| InvokeError::BadHeader(e.to_string()))?.opened;
+        let Opened { has_many_models, service } = &variant?.opened;
         let target_model = target_model(*has_many_models, origin, fields)?;
         check_encoding(fields)?;
         let text = |name: &str| text(fields, name).map(str::to_owned);
@@ -73,13 +85,20 @@ impl Head {
     }
 }
 
-/// A path that is no text gives no name.
+/// The variant that a path and a header ask for. A path that is no text gives no name.
+pub(super) fn chosen<'a>(
+    name: Option<&str>,
+    endpoint: Option<&'a Endpoint>,
+    fields: &HeaderMap,
+) -> Result<&'a Variant, NotThere> {
+    name.ok_or(NotThere::NotText)?;
+    let endpoint = endpoint.ok_or(NotThere::Endpoint)?;
+    endpoint.choose(text(fields, headers::TARGET_VARIANT)).map_err(NotThere::Variant)
+}
+
 fn unknown_endpoint(origin: &Origin) -> InvokeError {
     let (name, account_id) = (origin.endpoint.to_owned(), origin.account_id.to_owned());
-    match name.is_empty() {
-        true => InvokeError::BadHeader("EndpointName is not UTF-8.".to_owned()),
-        false => InvokeError::UnknownEndpoint { name, account_id },
-    }
+    InvokeError::UnknownEndpoint { name, account_id }
 }
 
 /// Records that are explained come in two formats.
@@ -115,11 +134,6 @@ fn target_model(
             name.map(Some).map_err(|faults| InvokeError::BadHeader(faults.to_string()))
         }
     }
-}
-
-/// The variant that a request names.
-pub(super) fn target_variant(fields: &HeaderMap) -> Option<&str> {
-    text(fields, headers::TARGET_VARIANT)
 }
 
 /// What no endpoint here has.

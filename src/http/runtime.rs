@@ -14,11 +14,11 @@ use futures_util::FutureExt;
 use tokio::time::timeout_at;
 
 use super::body::Payload;
-use super::head::{self, Head};
+use super::head::{self, Head, NotThere};
 use super::{App, body, respond};
 use crate::aws::error::{InvokeError, Origin};
 use crate::aws::headers;
-use crate::endpoints::{NoVariant, Service, Variant};
+use crate::endpoints::{Service, Variant};
 use crate::explain::{Explanation, Message, Request};
 use crate::offload::offload_large;
 use crate::telemetry;
@@ -42,7 +42,7 @@ pub(super) async fn invoke_endpoint(
         request_id: &request_id,
     };
     let endpoint = app.registry.get(origin.endpoint);
-    let variant = endpoint.as_ref().map(|endpoint| endpoint.choose(head::target_variant(&parts.headers)));
+    let variant = head::chosen(name.as_deref(), endpoint.as_deref(), &parts.headers);
     // A panic in one request is that request's failure.
     let answered = answer(&app, &origin, variant.clone(), &parts, body, started);
     let mut response = match AssertUnwindSafe(answered).catch_unwind().await {
@@ -57,7 +57,9 @@ pub(super) async fn invoke_endpoint(
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     // Strangers are not told what there is.
-    if let Some(Ok(variant)) = variant.filter(|_| response.status() != StatusCode::FORBIDDEN) {
+    if let Ok(variant) = variant
+        && response.status() != StatusCode::FORBIDDEN
+    {
         let name = HeaderValue::from_str(&variant.name).expect("names are visible ASCII. This is a bug.");
         response.headers_mut().insert(headers::INVOKED_PRODUCTION_VARIANT, name);
     }
@@ -69,7 +71,7 @@ pub(super) async fn invoke_endpoint(
 async fn answer(
     app: &App,
     origin: &Origin<'_>,
-    variant: Option<Result<&Variant, NoVariant>>,
+    variant: Result<&Variant, NotThere>,
     parts: &Parts,
     body: Body,
     started: Instant,
@@ -92,7 +94,7 @@ async fn answer(
 async fn receive(
     app: &App,
     origin: &Origin<'_>,
-    variant: Option<Result<&Variant, NoVariant>>,
+    variant: Result<&Variant, NotThere>,
     parts: &Parts,
     body: Body,
 ) -> Result<(Head, Payload), InvokeError> {
