@@ -174,8 +174,8 @@ fn filters_leave_what_they_name() {
         (json!({"NameContains": "-1"}), 10),
         (json!({"NameContains": "model"}), 0),
         (json!({"CreationTimeBefore": 2}), 6),
-        (json!({"CreationTimeAfter": 7}), 1),
-        (json!({"CreationTimeAfter": 0, "CreationTimeBefore": "1970-01-01T00:00:02Z"}), 3),
+        (json!({"CreationTimeAfter": 7}), 4),
+        (json!({"CreationTimeAfter": 0, "CreationTimeBefore": "1970-01-01T00:00:02Z"}), 6),
     ] {
         let mut input = object(filter.clone());
         input.insert("MaxResults".to_owned(), 100.into());
