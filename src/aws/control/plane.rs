@@ -108,7 +108,7 @@ impl ControlPlane {
             Status::Creating => {}
             Status::InService | Status::Updating => {
                 let opened = self.opener.open(&record.name, &record.body.deployment).await;
-                if let Err(reason) = self.serve_again(&key, opened).await {
+                if let Err(reason) = self.serve_again(&record, opened).await {
                     tracing::error!(
                         endpoint = record.name,
                         reason,
@@ -140,7 +140,7 @@ impl ControlPlane {
                 return;
             }
             let opened = self.opener.open(&record.name, &record.body.deployment).await;
-            if self.serve_again(&key, opened).await.is_ok() {
+            if self.serve_again(&record, opened).await.is_ok() {
                 tracing::info!(endpoint = record.name, "the endpoint is open again");
                 if record.body.status.is_passing() {
                     self.begin_opening(key);
@@ -152,11 +152,12 @@ impl ControlPlane {
     }
 
     /// The store says what it said: that the endpoint serves.
-    async fn serve_again(&self, key: &str, opened: Result<Vec<Variant>, String>) -> Result<(), String> {
+    async fn serve_again(&self, record: &Endpoint, opened: Result<Vec<Variant>, String>) -> Result<(), String> {
         let mut catalog = self.catalog.lock().await;
-        // It may have been deleted in the meantime.
-        let Some(record) = catalog.endpoints.get_mut(key) else { return Ok(()) };
-        record.body.closed_reason = opened.as_ref().err().cloned();
+        // It may have been deleted in the meantime, and another one created.
+        let now = catalog.endpoints.get_mut(&key(&record.name));
+        let Some(now) = now.filter(|now| now.created_ms == record.created_ms) else { return Ok(()) };
+        now.body.closed_reason = opened.as_ref().err().cloned();
         self.registry.put(Serving::new(record.name.clone(), opened?));
         Ok(())
     }

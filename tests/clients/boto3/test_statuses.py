@@ -18,20 +18,22 @@ PASSING_S = 1.5
 
 
 class Gate(ThreadingHTTPServer):
-    """Answers every GET with the baseline, once it is open."""
+    """Answers every GET with the baseline, once it is open, unless that is missing."""
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.is_open, self.url = threading.Event(), f"http://127.0.0.1:{self.server_port}"
+        self.is_open, self.is_missing, self.n_asked = threading.Event(), False, 0
+        self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
+        self.server.n_asked += 1
         self.server.is_open.wait(OPEN_S)
-        self.send_response(200)
+        self.send_response(404 if self.server.is_missing else 200)
         self.send_header("Content-Length", str(len(BASELINE)))
         self.end_headers()
         self.wfile.write(BASELINE.encode())
@@ -123,3 +125,34 @@ def test_what_was_under_way_when_the_process_was_killed_goes_on_in_the_next(envi
         for name in ("slow", "served"):
             account.wait(name)
             assert account.invoke(name)["InvokedProductionVariant"] == "Slow"
+
+
+def test_what_does_not_open_after_a_restart_is_tried_again_and_never_in_the_place_of_another(environment, gate):
+    gate.is_open.set()
+    with running(environment) as (_, account):
+        account.model()
+        slow(account)
+        for name in ("back", "replaced"):
+            account.endpoint(name, "slow")
+            account.wait(name)
+    gate.is_missing = True
+    with running(environment) as (_, account):
+        for name in ("back", "replaced"):
+            described = account.describe(name)
+            assert described["EndpointStatus"] == "Failed" and "slow.csv" in described["FailureReason"]
+        gate.is_missing, gate.n_asked = False, 0
+        gate.is_open.clear()
+        give_up = time.monotonic() + OPEN_S
+        while gate.n_asked < 2:
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        account.delete("replaced")
+        account.serve("replaced", [variant("Other")], explainer())
+        gate.is_open.set()
+        while account.describe("back")["EndpointStatus"] != "InService":
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        assert account.invoke("back")["InvokedProductionVariant"] == "Slow"
+        # Both came back at the same time.
+        time.sleep(0.2)
+        assert account.invoke("replaced")["InvokedProductionVariant"] == "Other"
