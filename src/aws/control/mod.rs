@@ -21,6 +21,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod transitions;
 
 pub use account::Account;
 pub use error::ControlError;

@@ -2,49 +2,39 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::join_all;
 use tokio::sync::{Mutex, Notify, Semaphore};
-use tokio::time::{sleep, timeout};
 
 use super::account::{Account, Kind, key};
 use super::answer::{Step, Then};
-use super::catalog::{Catalog, Change, Endpoint};
+use super::catalog::{Catalog, Change};
 use super::error::ControlError;
 use super::files::FileEndpoint;
 use super::input::Input;
 use super::opening::Opener;
 use super::operation::Operation;
-use super::resources::{Object, Status};
+use super::resources::Object;
 use super::timestamp::Timestamp;
 use super::{endpoint_configs, endpoint_description, endpoints, listing, models, tags};
 use crate::aws::definition::json;
 use crate::aws::service_model;
-use crate::endpoints::{Endpoint as Serving, Registry, Store, StoreError, Variant};
+use crate::endpoints::{Registry, Store, StoreError};
 use crate::offload::offload;
 use crate::telemetry;
 
 /// Calls under way, those included that wait for another's write.
 const CALLS_MAX: usize = 64;
 
-/// A description waits so long for an opening to end: clients look every 30 s, and their first look sees the end.
-const DESCRIBE_WAIT: Duration = Duration::from_secs(2);
-
-/// An endpoint that served before the process began and does not open is tried again after so long, then twice that.
-const REOPEN_PAUSE: Duration = Duration::from_secs(5);
-const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(300);
-
 pub struct ControlPlane {
     account: Account,
-    catalog: Mutex<Catalog>,
+    pub(super) catalog: Mutex<Catalog>,
     store: Arc<dyn Store>,
-    registry: Arc<Registry>,
-    opener: Arc<Opener>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) opener: Arc<Opener>,
     calls: Semaphore,
     /// An endpoint's status is no longer a passing one.
-    settled: Notify,
+    pub(super) settled: Notify,
 }
 
 /// Why a server can not begin with the state that it finds.
@@ -91,75 +81,6 @@ impl ControlPlane {
     /// An endpoint of a file, which is open.
     pub async fn add(&self, endpoint: FileEndpoint) {
         endpoint.add_to(&mut *self.catalog.lock().await);
-    }
-
-    /// Opens what the store holds: what served is served again when this returns, or is tried again and again; what was
-    /// under way goes on.
-    pub async fn open_all(self: &Arc<Self>) {
-        let records: Vec<Endpoint> = self.catalog.lock().await.endpoints.values().cloned().collect();
-        let own = records.into_iter().filter(|record| !record.is_from_file);
-        join_all(own.map(|record| self.reopen(record))).await;
-    }
-
-    async fn reopen(self: &Arc<Self>, record: Endpoint) {
-        let key = key(&record.name);
-        match record.body.status {
-            Status::Failed => return,
-            Status::Creating => {}
-            Status::InService | Status::Updating => {
-                let opened = self.opener.open(&record.name, &record.body.deployment).await;
-                if let Err(reason) = self.serve_again(&record, opened).await {
-                    tracing::error!(
-                        endpoint = record.name,
-                        reason,
-                        "the endpoint does not open; it is tried again"
-                    );
-                    let plane = Arc::clone(self);
-                    tokio::spawn(async move { plane.reopen_later(record).await });
-                    return;
-                }
-            }
-        }
-        if record.body.status.is_passing() {
-            self.begin_opening(key);
-        }
-    }
-
-    async fn reopen_later(self: &Arc<Self>, record: Endpoint) {
-        let (key, mut pause) = (key(&record.name), REOPEN_PAUSE);
-        loop {
-            sleep(pause).await;
-            let is_there = self
-                .catalog
-                .lock()
-                .await
-                .endpoints
-                .get(&key)
-                .is_some_and(|now| now.created_ms == record.created_ms && now.body.closed_reason.is_some());
-            if !is_there {
-                return;
-            }
-            let opened = self.opener.open(&record.name, &record.body.deployment).await;
-            if self.serve_again(&record, opened).await.is_ok() {
-                tracing::info!(endpoint = record.name, "the endpoint is open again");
-                if record.body.status.is_passing() {
-                    self.begin_opening(key);
-                }
-                return;
-            }
-            pause = (2 * pause).min(REOPEN_PAUSE_MAX);
-        }
-    }
-
-    /// The store says what it said: that the endpoint serves.
-    async fn serve_again(&self, record: &Endpoint, opened: Result<Vec<Variant>, String>) -> Result<(), String> {
-        let mut catalog = self.catalog.lock().await;
-        // It may have been deleted in the meantime, and another one created.
-        let now = catalog.endpoints.get_mut(&key(&record.name));
-        let Some(now) = now.filter(|now| now.created_ms == record.created_ms) else { return Ok(()) };
-        now.body.closed_reason = opened.as_ref().err().cloned();
-        self.registry.put(Serving::new(record.name.clone(), opened?));
-        Ok(())
     }
 
     /// One call: the target as the client names it, and its body.
@@ -215,7 +136,7 @@ impl ControlPlane {
     }
 
     /// To the store first: what the catalog shows is kept.
-    async fn write(&self, catalog: &mut Catalog, change: Change) -> Result<(), StoreError> {
+    pub(super) async fn write(&self, catalog: &mut Catalog, change: Change) -> Result<(), StoreError> {
         let (store, document) = (Arc::clone(&self.store), change.document());
         let gone = if let Change::Remove(kind, key) = &change { Some((*kind, key.clone())) } else { None };
         offload(move |_| match (document, gone) {
@@ -235,77 +156,5 @@ impl ControlPlane {
             Then::Open { key } => self.begin_opening(key),
             Then::Reweigh { key } => self.reweigh(&catalog.endpoints[&key]),
         }
-    }
-
-    fn reweigh(&self, record: &Endpoint) {
-        let Some(serving) = self.registry.get(&record.name) else { return };
-        let weights = &record.body.deployment.variants;
-        let reweighed = serving
-            .variants()
-            .iter()
-            .zip(weights)
-            .map(|(variant, deployed)| Variant { weight: deployed.weight, ..variant.clone() });
-        self.registry.put(Serving::new(record.name.clone(), reweighed.collect()));
-    }
-
-    /// Of an endpoint that is Creating or Updating.
-    fn begin_opening(self: &Arc<Self>, key: String) {
-        let plane = Arc::clone(self);
-        tokio::spawn(async move {
-            let Some(record) = plane.catalog.lock().await.endpoints.get(&key).cloned() else { return };
-            let deployment = record.body.next.as_ref().unwrap_or(&record.body.deployment);
-            let opened = plane.opener.open(&record.name, deployment).await;
-            plane.settle(&key, opened).await;
-            plane.settled.notify_waiters();
-        });
-    }
-
-    /// What was opened serves from now on; what could not be opened leaves what was there.
-    async fn settle(&self, key: &str, opened: Result<Vec<Variant>, String>) {
-        let mut catalog = self.catalog.lock().await;
-        let Some(record) = catalog.endpoints.get(key) else { return };
-        let mut record = record.clone();
-        let body = &mut record.body;
-        let next = body.next.take();
-        body.failure_reason = opened.as_ref().err().cloned();
-        body.status = match &opened {
-            Err(_) if body.status == Status::Creating => Status::Failed,
-            _ => Status::InService,
-        };
-        if let (Ok(_), Some(next)) = (&opened, next) {
-            body.deployment = next;
-        }
-        record.modified_ms = Timestamp::now().0;
-        let (name, status) = (record.name.clone(), record.body.status.word());
-        let change = Change::Endpoint(Box::new(record.clone()));
-        if let Err(error) = self.write(&mut catalog, change).await {
-            // It is opened again at the next start; until then it is what it is.
-            tracing::error!(endpoint = name, %error, "the status of the endpoint could not be kept");
-            catalog.apply(Change::Endpoint(Box::new(record)));
-        }
-        match opened {
-            Ok(variants) => {
-                tracing::info!(endpoint = name, status, "the endpoint is open");
-                self.registry.put(Serving::new(name, variants));
-            }
-            Err(reason) => tracing::warn!(endpoint = name, status, reason, "the endpoint could not be opened"),
-        }
-    }
-
-    async fn wait_until_settled(&self, name: &str) {
-        let key = key(name);
-        let settled = async {
-            loop {
-                let settled = self.settled.notified();
-                let catalog = self.catalog.lock().await;
-                if catalog.endpoints.get(&key).is_none_or(|record| !record.body.status().is_passing()) {
-                    return;
-                }
-                drop(catalog);
-                settled.await;
-            }
-        };
-        // It is described as it then is.
-        let _ = timeout(DESCRIBE_WAIT, settled).await;
     }
 }
