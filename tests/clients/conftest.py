@@ -204,8 +204,8 @@ def serve():
 
 @pytest.fixture(scope="module")
 def serve_api(serve, tmp_path_factory):
-    """serve_api(definition, ...) starts a server with an empty state. Its clients may name the files of this checkout and
-    of the tests."""
+    """serve_api(definition, ...) starts a server with an empty state, whose clients may name files of this checkout and of
+    the tests."""
 
     def serve_api(*definitions, environment={}):
         roots = f"{ROOT},{tmp_path_factory.getbasetemp()}"

@@ -1,4 +1,4 @@
-"""The control plane as boto3 meets it: what is created is described as it was given, answers and errors have AWS's form."""
+"""The control plane as boto3 meets it: what is created is described as given, answers and errors have AWS's form."""
 
 import contextlib
 import json
@@ -256,7 +256,11 @@ def test_of_many_who_create_one_name_one_succeeds(server):
     assert sorted(created, key=bool) == [None] * 7 + [arn("model", "contested")]
 
 
-SERVERLESS = {"VariantName": "A", "ModelName": "trees", "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1}}
+SERVERLESS = {
+    "VariantName": "A",
+    "ModelName": "trees",
+    "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1},
+}
 ASYNCHRONOUS = {"OutputConfig": {"S3OutputPath": "s3://answers/here"}}
 
 

@@ -33,7 +33,8 @@ def settings():
 @contextmanager
 def running(command, until, environment={}):
     """Runs a command that serves, yields what it printed until the line that holds `until`, then presses Ctrl-C."""
-    process = subprocess.Popen(shlex.split(command), cwd=ROOT, env=settings() | environment, text=True, stdout=subprocess.PIPE)
+    variables = settings() | environment
+    process = subprocess.Popen(shlex.split(command), cwd=ROOT, env=variables, text=True, stdout=subprocess.PIPE)
     give_up = threading.Timer(STARTED_S, process.kill)
     give_up.start()
     printed = ""

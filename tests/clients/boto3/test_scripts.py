@@ -1,5 +1,5 @@
-"""Scripts as they are written for SageMaker run as they are, with two variables that say where SageMaker is. Their models
-lie in S3, as moto plays it."""
+"""Scripts as they are written for SageMaker run as they are, with two variables that say where SageMaker is. Their
+models lie in S3, as moto plays it."""
 
 import json
 import subprocess

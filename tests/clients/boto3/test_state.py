@@ -91,8 +91,8 @@ def test_a_model_that_cannot_be_loaded_after_a_restart_does_not_stop_the_others(
 @pytest.fixture
 def definition(tmp_path):
     path = tmp_path / "endpoint.json"
-    container = {"ModelDataUrl": str(MODEL)}
-    path.write_text(json.dumps({"EndpointName": "filed", "PrimaryContainer": container, "ExplainerConfig": explainer()}))
+    filed = {"EndpointName": "filed", "PrimaryContainer": {"ModelDataUrl": str(MODEL)}, "ExplainerConfig": explainer()}
+    path.write_text(json.dumps(filed))
     return path
 
 

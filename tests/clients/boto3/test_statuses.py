@@ -1,5 +1,5 @@
-"""What an endpoint is while it is being made: the baseline of these endpoints lies in an S3 that answers when the test lets
-it."""
+"""What an endpoint is while it is being made: the baseline of these endpoints lies in an S3 that answers when the test
+lets it."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ import pytest
 from aws_variables import CREDENTIALS
 from botocore.exceptions import ClientError
 from conftest import ROOT
-from control import BASELINE, Account, explainer, variant
+from control import BASELINE, explainer, variant
 from processes import running
 
 OPEN_S = 60

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-from control import MODEL, RECORD, Account, explainer, variant
+from control import MODEL, Account, explainer, variant
 
 N_CLIENTS, N_REQUESTS = 16, 200
 LOAD_S = 4
@@ -144,8 +144,9 @@ def test_a_deployment_that_would_not_happen_is_refused(account):
     canary = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
     members = {"EndpointName": "deployed", "EndpointConfigName": "deployed"}
     assert "CANARY" in refused(account.control.update_endpoint, **members, DeploymentConfig=canary)
-    at_once = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 60}
-    account.update("deployed", "deployed", DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": at_once}})
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 60}
+    at_once = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
+    account.update("deployed", "deployed", DeploymentConfig=at_once)
     account.delete("deployed")
 
 

@@ -1,5 +1,5 @@
-"""Version 2 of the SageMaker SDK deploys, explains, updates and deletes, with the configurations and the assertions of its
-own test of explainers."""
+"""Version 2 of the SageMaker SDK deploys, explains, updates and deletes, with the configurations and the assertions of
+its own test of explainers."""
 
 import json
 import time

@@ -35,7 +35,10 @@ sagemaker_client.create_endpoint_config(
             "EnableExplanations": "[0]>`0.4`",
             "InferenceConfig": {"FeatureHeaders": HEADERS, "LabelHeaders": ["default"]},
             "ShapConfig": {
-                "ShapBaselineConfig": {"MimeType": "text/csv", "ShapBaselineUri": "s3://team-models/loans/baseline.csv"},
+                "ShapBaselineConfig": {
+                    "MimeType": "text/csv",
+                    "ShapBaselineUri": "s3://team-models/loans/baseline.csv",
+                },
                 "UseLogit": True,
                 "Seed": 123,
             },
