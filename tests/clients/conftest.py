@@ -204,7 +204,7 @@ def serve():
 
 @pytest.fixture(scope="module")
 def serve_api(serve, tmp_path_factory):
-    """serve_api(definition, ...) starts a server with an empty state, whose clients may name files of this checkout and of
+    """serve_api(definition, ...) starts a server with an empty state. The API may name files of this checkout and of
     the tests."""
 
     def serve_api(*definitions, environment={}):

@@ -1,4 +1,4 @@
-"""The resources of sagemaker-core, which version 3 of the SDK calls SageMaker with, find the server by AWS's variables."""
+"""The resources of sagemaker-core, with which version 3 of the SDK speaks, find the server by AWS's variables."""
 
 import json
 from datetime import datetime
