@@ -33,8 +33,8 @@ pub enum Change {
     Remove(Kind, String),
 }
 
-/// Resources of one kind that the API made.
-const RECORDS_MAX: usize = 10_000;
+/// Resources of one kind.
+pub(super) const RECORDS_MAX: usize = 10_000;
 const TAGS_MAX: usize = 50;
 
 impl Catalog {

@@ -118,3 +118,71 @@ fn described_variant(variant: &DeployedVariant, resolved: Timestamp) -> Describe
         current_serverless_config: variant.serverless_config.as_ref(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::resources::{EndpointBody, Record, Status};
+    use super::*;
+
+    const RECORDED: &str =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/recorded/control-plane.json"));
+
+    fn object(value: &Value) -> Object {
+        value.as_object().expect("is an object").clone()
+    }
+
+    fn ms(seconds: &Value) -> u64 {
+        (seconds.as_f64().expect("is a number") * 1e3).round() as u64
+    }
+
+    fn text(value: &Value) -> &str {
+        value.as_str().expect("is a text")
+    }
+
+    /// The record of which a recorded description tells.
+    fn endpoint(described: &Value) -> Endpoint {
+        let variant = &described["ProductionVariants"][0];
+        let image = &variant["DeployedImages"][0];
+        let deployed = DeployedVariant {
+            name: text(&variant["VariantName"]).to_owned(),
+            weight: 1.0,
+            instance_count: Some(1),
+            serverless_config: None,
+            container: object(&json!({"Image": image["SpecifiedImage"]})),
+        };
+        let deployment = Deployment {
+            config_name: text(&described["EndpointConfigName"]).to_owned(),
+            started_ms: ms(&image["ResolutionTime"]),
+            explainer_config: Some(object(&described["ExplainerConfig"])),
+            variants: vec![deployed],
+            deployment_config: None,
+        };
+        let status = Status::InService;
+        let body = EndpointBody { status, failure_reason: None, deployment, next: None, closed_reason: None };
+        let created = Timestamp(ms(&described["CreationTime"]));
+        let modified_ms = ms(&described["LastModifiedTime"]);
+        Record { modified_ms, ..Record::new(text(&described["EndpointName"]), created, Vec::new(), body) }
+    }
+
+    #[test]
+    fn descriptions_have_their_recorded_members_and_lengths() {
+        let account = Account { id: "000000000000".to_owned(), region: "us-west-2".to_owned() };
+        let recorded: Value = serde_json::from_str(RECORDED).expect("is JSON");
+        let cases = recorded["cases"].as_array().expect("is a list").iter();
+        let described: Vec<&Value> = cases.filter(|case| case["operation"] == "DescribeEndpoint").collect();
+        assert_eq!(described.len(), 3);
+        for case in described {
+            let body: Value = serde_json::from_str(text(&case["body"])).expect("is JSON");
+            let record = endpoint(&body);
+            let mut again = super::described(&account, &record);
+            // The one thing that is not known here.
+            let image = again.production_variants[0].deployed_images.as_mut().expect("has an image");
+            image[0].resolved_image = text(&body["ProductionVariants"][0]["DeployedImages"][0]["ResolvedImage"]);
+            let again = String::from_utf8(answer(&again)).expect("is UTF-8");
+            assert_eq!(again.len() as u64, case["content_length"].as_u64().expect("is a number"), "{again}");
+            assert_eq!(serde_json::from_str::<Value>(&again).expect("is JSON"), body);
+        }
+    }
+}

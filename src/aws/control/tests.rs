@@ -1,14 +1,14 @@
-//! Recorded answers written again, pages of lists, and what an update keeps.
+//! Recorded answers written again, pages of lists, limits, and what an update keeps.
 
 use serde_json::{Map, Value, json};
 
 use super::account::{Account, Kind};
-use super::catalog::{Catalog, Change};
+use super::catalog::{Catalog, Change, RECORDS_MAX};
 use super::deployments::retain;
 use super::input::Input;
-use super::resources::{DeployedVariant, Deployment, EndpointBody, Given, Object, Record, Status};
+use super::resources::{DeployedVariant, Deployment, Given, Object, Record};
 use super::timestamp::Timestamp;
-use super::{endpoint_description, endpoints, listing};
+use super::{endpoints, listing, models};
 
 const RECORDED: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/recorded/control-plane.json"));
 
@@ -20,71 +20,13 @@ fn object(value: Value) -> Object {
     value.as_object().expect("is an object").clone()
 }
 
-fn ms(seconds: &Value) -> u64 {
-    (seconds.as_f64().expect("is a number") * 1e3).round() as u64
-}
-
 fn text(value: &Value) -> String {
     value.as_str().expect("is a text").to_owned()
-}
-
-/// The record of which a recorded description tells.
-fn endpoint(described: &Value) -> Record<EndpointBody> {
-    let variant = &described["ProductionVariants"][0];
-    // What an image resolves to is not looked up here.
-    let image = variant["DeployedImages"][0]["ResolvedImage"].clone();
-    let deployment = Deployment {
-        config_name: text(&described["EndpointConfigName"]),
-        started_ms: ms(&variant["DeployedImages"][0]["ResolutionTime"]),
-        explainer_config: Some(object(described["ExplainerConfig"].clone())),
-        variants: vec![deployed(
-            variant["VariantName"].as_str().expect("is a text"),
-            1.0,
-            Some(1),
-            json!({"Image": image}),
-        )],
-        deployment_config: None,
-    };
-    let status = Status::InService;
-    let body = EndpointBody { status, failure_reason: None, deployment, next: None, closed_reason: None };
-    let created = Timestamp(ms(&described["CreationTime"]));
-    let modified_ms = ms(&described["LastModifiedTime"]);
-    Record { modified_ms, ..Record::new(&text(&described["EndpointName"]), created, Vec::new(), body) }
 }
 
 fn deployed(name: &str, weight: f64, instance_count: Option<u64>, container: Value) -> DeployedVariant {
     let container = object(container);
     DeployedVariant { name: name.to_owned(), weight, instance_count, serverless_config: None, container }
-}
-
-#[test]
-fn descriptions_have_their_recorded_members_and_lengths() {
-    let recorded: Value = serde_json::from_str(RECORDED).expect("is JSON");
-    let mut n_described = 0;
-    for case in recorded["cases"].as_array().expect("is a list") {
-        if case["operation"] != "DescribeEndpoint" {
-            continue;
-        }
-        let body = text(&case["body"]);
-        assert_eq!(body.len() as u64, case["content_length"].as_u64().expect("is a number"));
-        let described: Value = serde_json::from_str(&body).expect("is JSON");
-        let mut catalog = Catalog::default();
-        catalog.apply(Change::Endpoint(Box::new(endpoint(&described))));
-        let input = object(json!({"EndpointName": described["EndpointName"]}));
-        let answer =
-            endpoint_description::describe(&catalog, &account("us-west-2"), Input(&input)).expect("is there");
-        let image = &described["ProductionVariants"][0]["DeployedImages"][0];
-        let unresolved = body.replace(
-            image["SpecifiedImage"].as_str().expect("is a text"),
-            image["ResolvedImage"].as_str().expect("is a text"),
-        );
-        let answer = String::from_utf8(answer).expect("is UTF-8");
-        assert_eq!(answer.len(), unresolved.len(), "{answer}\n{unresolved}");
-        let parsed = |text: &str| serde_json::from_str::<Value>(text).expect("is JSON");
-        assert_eq!(parsed(&answer), parsed(&unresolved));
-        n_described += 1;
-    }
-    assert_eq!(n_described, 3);
 }
 
 #[test]
@@ -109,7 +51,7 @@ fn creations_answer_with_their_recorded_bytes() {
 }
 
 /// 25 models, three of each moment.
-fn models() -> Catalog {
+fn many_models() -> Catalog {
     let mut catalog = Catalog::default();
     for i in 0..25_u64 {
         let given = Given(Map::new());
@@ -132,7 +74,7 @@ fn list(catalog: &Catalog, input: Value) -> (Vec<String>, Option<String>) {
 
 #[test]
 fn pages_are_the_list_in_its_order_whatever_their_size() {
-    let mut catalog = models();
+    let mut catalog = many_models();
     for (sort_by, sort_order) in [
         ("Name", "Ascending"),
         ("Name", "Descending"),
@@ -169,7 +111,7 @@ fn pages_are_the_list_in_its_order_whatever_their_size() {
 
 #[test]
 fn filters_leave_what_they_name() {
-    let catalog = models();
+    let catalog = many_models();
     for (filter, n_left) in [
         (json!({"NameContains": "-1"}), 10),
         (json!({"NameContains": "model"}), 0),
@@ -185,7 +127,7 @@ fn filters_leave_what_they_name() {
 
 #[test]
 fn a_token_of_another_order_is_refused() {
-    let catalog = models();
+    let catalog = many_models();
     let (_, token) = list(&catalog, json!({"SortBy": "Name"}));
     for input in [
         json!({"SortBy": "CreationTime", "NextToken": token}),
@@ -229,4 +171,21 @@ fn an_update_keeps_what_it_is_told_to_keep() {
             next.variants.iter().map(|variant| (variant.weight, variant.instance_count)).collect();
         assert_eq!(variants, [(expected.0, Some(expected.1)), (2.0, Some(2))], "{input}");
     }
+}
+
+#[test]
+fn there_is_an_end_to_the_resources_of_a_kind() {
+    let mut catalog = Catalog::default();
+    for i in 0..RECORDS_MAX {
+        catalog.apply(Change::Model(Record::new(&format!("m{i}"), Timestamp(0), Vec::new(), Given(Map::new()))));
+    }
+    let create = |catalog: &Catalog| {
+        let input = object(json!({"ModelName": "one-more", "PrimaryContainer": {"Image": "i"}}));
+        models::create(catalog, &account("r"), Input(&input), Timestamp(0)).map(drop)
+    };
+    let error = create(&catalog).expect_err("is full");
+    assert_eq!((error.code(), error.status()), ("ResourceLimitExceeded", 400));
+    assert!(error.to_string().contains("10000"), "{error}");
+    catalog.apply(Change::remove(Kind::Model, "m0"));
+    assert!(create(&catalog).is_ok());
 }
