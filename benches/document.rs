@@ -51,11 +51,11 @@ fn compare() {
     let headers: Vec<String> = (0..N_FEATURES).map(|idx| format!("feature {idx}")).collect();
     let explanation = explanation(regression(&operator, &values, &deltas));
     let text = &explanation.predictions.text;
-    let document = Document::of(Some(&headers), &explanation);
+    let document = Document::of(Some(&headers), None, &explanation);
     let spreads = in_turns([
         &|| drop(black_box(decode(&payload))),
         &|| drop(black_box(select(&filter, text))),
-        &|| drop(black_box(Document::of(Some(&headers), &explanation))),
+        &|| drop(black_box(Document::of(Some(&headers), None, &explanation))),
         &|| drop(black_box(document.to_json())),
         &|| drop(black_box(regression(&operator, &values, &deltas))),
     ]);
@@ -119,6 +119,7 @@ fn explanation(attributions: Vec<Vec<f64>>) -> Explanation {
             clipped: 0,
         },
         attributions: attributions.into_iter().map(of_record).map(Some).collect(),
+        pieces: None,
         base_values: Some(vec![0.0]),
         label_headers: None,
         report: Report {

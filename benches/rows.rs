@@ -79,10 +79,10 @@ fn measure(shape: Shape) -> Vec<String> {
     ]
 }
 
-fn bodies(call: &Arc<Call>, games: &[Game], baseline: &Table, format: Format) -> impl Iterator<Item = Vec<u8>> {
+fn bodies(call: &Arc<Call>, games: &[Game], baseline: &Arc<Table>, format: Format) -> impl Iterator<Item = Vec<u8>> {
     let template = Template::compile("{\"features\":$features}").expect("compiles");
     let shape = Dialect::SageMaker.shape(format, Some(&template)).expect("has a template");
-    let mut batches = Batches::of(Arc::clone(call), games.to_vec(), baseline, shape);
+    let mut batches = Batches::of(Arc::clone(call), games.to_vec(), Arc::clone(baseline), shape);
     std::iter::from_fn(move || batches.next(LIMITS).expect("rows are small")).map(|batch| batch.rows)
 }
 
@@ -107,7 +107,7 @@ fn row(call: &Call, game: &Game, baseline: &Table, coalition_idx: usize, baselin
     (0..game.players.len()).map(cell).collect::<Vec<String>>().join(",")
 }
 
-fn request(shape: Shape) -> (Arc<Call>, Vec<Game>, Table) {
+fn request(shape: Shape) -> (Arc<Call>, Vec<Game>, Arc<Table>) {
     let Shape { format, n_records, n_features, n_baseline_rows, .. } = shape;
     let payload = payload(format, n_records, n_features, 0);
     let records = Table::read(&payload, format, None, n_records).expect("reads");
@@ -120,7 +120,7 @@ fn request(shape: Shape) -> (Arc<Call>, Vec<Game>, Table) {
     let game = |record_idx| Game { record_idx, players: players.clone(), coalitions: Arc::clone(&coalitions) };
     let games = (0..n_records).map(game).collect();
     let message = Message::new(payload, format.mime(), Instant::now() + Duration::from_secs(60));
-    (Arc::new(Call { message, records }), games, baseline)
+    (Arc::new(Call { message, records, pieces: None }), games, Arc::new(baseline))
 }
 
 /// Cells of six digits, as measurements have.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::stamp::Stamp;
 use crate::explain::Explainer;
 use crate::model::Forward;
+use crate::records::FeatureType;
 
 /// One endpoint, ready to answer.
 pub struct Endpoint {
@@ -44,6 +45,8 @@ pub enum Service {
 pub struct Explained {
     pub explainer: Explainer,
     pub feature_headers: Option<Vec<String>>,
+    /// Where a feature is a text.
+    pub feature_types: Option<Vec<FeatureType>>,
     /// With the model that answers, it identifies everything that decides an answer besides the record.
     pub stamp: Stamp,
     /// The configuration as it was given.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::files::MODEL_FILE_ANSWERS;
-use super::setup::{BaselineSource, ContainerSource, ExplainerSetup, FeatureType, ModelSource, Setup};
+use super::setup::{BaselineSource, ContainerSource, ExplainerSetup, ModelSource, Setup, TextSetup};
 use super::stamp::{Stamp, Stamped};
 use super::{Explained, Opened, Service, files};
 use crate::config::ContainerConfig;
@@ -18,8 +18,8 @@ use crate::model::container::{
 use crate::model::embedded::FileError;
 use crate::model::{Forward, Model, ModelError};
 use crate::records::{
-    AnswerLayout, CellError, Encoding, Expression, ExpressionError, Filter, FilterError, Table, TableError,
-    Template, TemplateError,
+    AnswerLayout, CellError, Cutter, Expression, ExpressionError, Filter, FilterError, Table, TableError,
+    Template, TemplateError, inferred_types,
 };
 use crate::shap::DesignError;
 
@@ -78,7 +78,7 @@ pub enum SetupError {
     FeatureTypes { got: usize, expected: usize },
     #[error("{got} names for {expected} outputs")]
     LabelHeaders { got: usize, expected: usize },
-    #[error("text features are not supported by this version")]
+    #[error("a model file takes no texts that play in units; a container does")]
     Text,
     #[error(transparent)]
     Samples(#[from] DesignError),
@@ -120,12 +120,13 @@ async fn open_explained(
 ) -> Result<Explained, SetupError> {
     let Parts { model, stamp, n_features, settings, feature_headers, config, .. } =
         parts(model, setup, limits).await?;
+    let feature_types = settings.cutter.as_ref().map(|cutter| cutter.types().to_vec());
     let model: Arc<dyn Model> = match model {
         OpenedModel::Container(container) => Arc::new(container),
         OpenedModel::Files(model) => model,
     };
     let explainer = Explainer::new(model, n_features, settings, Arc::clone(shared))?;
-    Ok(Explained { explainer, feature_headers, stamp, config })
+    Ok(Explained { explainer, feature_headers, feature_types, stamp, config })
 }
 
 /// What an explainer is made of, loaded and checked against each other.
@@ -154,7 +155,7 @@ pub(super) async fn parts(
     let bytes = baseline_bytes(&setup.baseline.source, limits).await?;
     let baseline = Table::read(&bytes, setup.baseline.format, features.as_ref(), BASELINE_ROWS_MAX)?;
     let (n_features, n_baseline_rows) = (baseline.n_columns(), baseline.n_records());
-    check_types(&setup, &baseline)?;
+    let cutter = cutter(&setup, &baseline)?.map(Arc::new);
     let (config, seed, kernel, estimator) = (&setup.config, setup.seed, setup.kernel, setup.estimator);
     let stamp = Stamp::new(&Stamped { baseline: &bytes, config, seed, kernel, estimator });
     let model = match model {
@@ -162,6 +163,7 @@ pub(super) async fn parts(
             let settings = container_settings(source, &setup, baseline)?;
             OpenedModel::Container(ContainerModel::new(models(source, limits).await?, settings))
         }
+        _ if cutter.is_some() => return Err(SetupError::Text),
         files => OpenedModel::Files(files::model(files, &setup, baseline, limits).await?),
     };
     check_headers(&setup, n_features)?;
@@ -173,6 +175,7 @@ pub(super) async fn parts(
         filter: setup.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new),
         features: features.map(Arc::new),
         label_headers: setup.label_headers,
+        cutter,
     };
     let ExplainerSetup { feature_headers, config, .. } = setup;
     Ok(Parts { model, stamp, n_features, n_baseline_rows, settings, feature_headers, config })
@@ -198,17 +201,15 @@ async fn baseline_bytes<'a>(source: &'a BaselineSource, limits: &LoadLimits) -> 
     }
 }
 
-/// Types fit the columns, and nothing is text.
-fn check_types(setup: &ExplainerSetup, baseline: &Table) -> Result<(), SetupError> {
+/// None where no feature is a text that plays in units. The types fit the columns.
+fn cutter(setup: &ExplainerSetup, baseline: &Table) -> Result<Option<Cutter>, SetupError> {
     let expected = baseline.n_columns();
-    let has_text = match &setup.feature_types {
-        Some(types) if types.len() != expected => {
-            return Err(SetupError::FeatureTypes { got: types.len(), expected });
-        }
-        Some(types) => types.contains(&FeatureType::Text),
-        None => setup.text.is_some() && baseline.encode(&Encoding::default()).is_err(),
-    };
-    if has_text { Err(SetupError::Text) } else { Ok(()) }
+    if let Some(got) = setup.feature_types.as_ref().map(Vec::len).filter(|&got| got != expected) {
+        return Err(SetupError::FeatureTypes { got, expected });
+    }
+    let Some(TextSetup { granularity, language }) = &setup.text else { return Ok(None) };
+    let types = setup.feature_types.clone().unwrap_or_else(|| inferred_types(baseline));
+    Ok(Cutter::new(types, *granularity, language))
 }
 
 fn check_headers(setup: &ExplainerSetup, expected: usize) -> Result<(), SetupError> {

@@ -9,7 +9,7 @@ use super::setup::Setup;
 use crate::explain::{ExplainError, Settings};
 use crate::model::container::{Asked, ContainerModel, Exchange};
 use crate::model::{Call, Model, ModelError, Predictions, Reply};
-use crate::records::{Format, Table, TableError};
+use crate::records::{Format, Pieces, Table, TableError};
 use crate::shap::{Design, DesignLimits, Link};
 
 /// A model with all that is needed to ask it as its endpoint would. Its scores are not linked.
@@ -51,6 +51,11 @@ impl Probe {
     /// A client's payload as records.
     pub fn records(&self, payload: &[u8], format: Format, records_max: usize) -> Result<Table, TableError> {
         Table::read(payload, format, self.settings.features.as_deref(), records_max)
+    }
+
+    /// Pieces of such records.
+    pub fn pieces(&self, records: &Table) -> Option<Arc<[Pieces]>> {
+        self.settings.cutter.as_ref().and_then(|cutter| cutter.cut_all(records))
     }
 
     /// The scores of the client's own records; as many features as the baseline has columns.

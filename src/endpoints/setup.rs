@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::{Kernel, SampledEstimator};
 use crate::model::container::Protocol;
+pub use crate::records::{FeatureType, Granularity};
 use crate::records::Format;
 use crate::shap::Link;
 
@@ -61,25 +62,11 @@ pub enum BaselineSource {
     Location(String),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FeatureType {
-    Numerical,
-    Categorical,
-    Text,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextSetup {
     pub granularity: Granularity,
     /// A code of the service's list.
     pub language: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Granularity {
-    Token,
-    Sentence,
-    Paragraph,
 }
 
 #[derive(Debug)]

@@ -21,8 +21,9 @@ const UNSTABLE: f64 = 1e-6;
 /// One record's game, whose values are still to come.
 pub(super) struct Posed {
     pub(super) record_idx: usize,
-    /// Feature of each player.
+    /// Piece of each player.
     pub(super) players: Vec<u32>,
+    pub(super) n_pieces: usize,
     /// v(everybody) − v(nobody), `[n_outputs]`.
     pub(super) delta: Vec<f64>,
 }
@@ -43,18 +44,21 @@ pub(super) fn pose(
 ) -> Result<(Posed, Solver), ExplainError> {
     let delta = (&values - &aview1(base_values)).to_vec();
     let differs = |&(&delta, &base): &(&f64, &f64)| delta.abs() > UNSTABLE * base.abs().max(1.0);
-    let unstable = delta.iter().zip(base_values).find(differs).filter(|_| plan.players.is_empty());
+    let unstable = delta.iter().zip(base_values).find(differs).filter(|_| plan.is_baseline());
     match unstable {
         Some((&delta, &base_value)) => {
             Err(ExplainError::Unstable { record: plan.record_idx + 1, value: base_value + delta, base_value })
         }
-        None => Ok((Posed { record_idx: plan.record_idx, players: plan.players, delta }, plan.solver)),
+        None => {
+            let Plan { record_idx, players, n_pieces, solver, .. } = plan;
+            Ok((Posed { record_idx, players, n_pieces, delta }, solver))
+        }
     }
 }
 
 /// Attributions of some games, by one device.
 pub(super) struct Solved {
-    /// Record and its `[n_features × n_outputs]`.
+    /// Record and its `[n_pieces × n_outputs]`.
     pub(super) attributions: Vec<(usize, Array2<f64>)>,
     pub(super) device: Arc<str>,
 }
@@ -63,23 +67,21 @@ pub(super) struct Solved {
 pub(super) async fn solve(
     attributor: &Attributor,
     played: Vec<Played>,
-    n_features: usize,
 ) -> Result<Vec<Solved>, ExplainError> {
     let mut groups = BTreeMap::<u64, Vec<Played>>::new();
     for game in played {
         groups.entry(game.operator.id).or_default().push(game);
     }
-    try_join_all(groups.into_values().map(|group| solve_group(attributor, group, n_features))).await
+    try_join_all(groups.into_values().map(|group| solve_group(attributor, group))).await
 }
 
 async fn solve_group(
     attributor: &Attributor,
     group: Vec<Played>,
-    n_features: usize,
 ) -> Result<Solved, ExplainError> {
     let operator = Arc::clone(&group[0].operator);
     if matches!(operator.matrix, Matrix::Double(_)) {
-        let attributions = offload(move |_| finish(&group, host_products(&group), n_features)).await?;
+        let attributions = offload(move |_| finish(&group, host_products(&group))).await?;
         return Ok(Solved { attributions, device: "cpu".into() });
     }
     let n_bytes = group.iter().map(|played| size_of_val(played.values.as_slice().unwrap_or_default())).sum();
@@ -87,7 +89,7 @@ async fn solve_group(
     let solution = attributor.solve(Problem { operator, work: Work::Columns(columns) }).await?;
     let attributions = offload_large(size_of_val(solution.attributions.as_slice()), move |_| {
         let products = solution.attributions.chunks_exact(group[0].operator.design.n_players).zip(scales);
-        finish(&group, products.map(|(product, scale)| unscaled(product, scale)), n_features)
+        finish(&group, products.map(|(product, scale)| unscaled(product, scale)))
     });
     Ok(Solved { attributions: attributions.await?, device: solution.device })
 }
@@ -121,14 +123,13 @@ fn columns(played: &Played) -> impl Iterator<Item = Vec<f64>> + '_ {
     outputs.map(|(values, &delta)| differences(&played.operator.coalitions, &values.to_vec(), delta))
 }
 
-/// Products, one for each game and output, → attributions that add up, at the features of the players.
+/// Products, one for each game and output, → attributions that add up, at the pieces of the players.
 fn finish(
     group: &[Played],
     mut products: impl Iterator<Item = Vec<f64>>,
-    n_features: usize,
 ) -> Result<Vec<(usize, Array2<f64>)>, ExplainError> {
     let mut next = || products.next().expect("one product for each game and output. This is a bug.");
-    let of_game = |played: &Played| played.posed.finish(n_features, |_, delta| attributions(&next(), delta));
+    let of_game = |played: &Played| played.posed.finish(|_, delta| attributions(&next(), delta));
     group.iter().map(of_game).collect()
 }
 
@@ -136,17 +137,16 @@ impl Posed {
     /// `of_output` gives the attributions of the players to an output, from its index and its Δ.
     pub(super) fn finish(
         &self,
-        n_features: usize,
         mut of_output: impl FnMut(usize, f64) -> Vec<f64>,
     ) -> Result<(usize, Array2<f64>), ExplainError> {
-        let mut features = Array2::zeros((n_features, self.delta.len()));
+        let mut pieces = Array2::zeros((self.n_pieces, self.delta.len()));
         for (output_idx, &delta) in self.delta.iter().enumerate() {
-            for (&feature, attribution) in self.players.iter().zip(of_output(output_idx, delta)) {
-                features[[feature as usize, output_idx]] = attribution;
+            for (&piece, attribution) in self.players.iter().zip(of_output(output_idx, delta)) {
+                pieces[[piece as usize, output_idx]] = attribution;
             }
         }
-        match features.iter().all(|attribution: &f64| attribution.is_finite()) {
-            true => Ok((self.record_idx, features)),
+        match pieces.iter().all(|attribution: &f64| attribution.is_finite()) {
+            true => Ok((self.record_idx, pieces)),
             false => Err(ExplainError::NotFinite { record: self.record_idx + 1 }),
         }
     }

@@ -20,7 +20,6 @@ use crate::telemetry;
 pub(super) struct Computed<'a> {
     pub(super) attributor: &'a Attributor,
     pub(super) function: &'a Arc<ValueFunction>,
-    pub(super) n_features: usize,
 }
 
 /// A game with the record that it explains.
@@ -77,11 +76,11 @@ impl Computed<'_> {
     }
 
     async fn closed_forms(&self, games: Vec<Own>) -> Result<Solved, ExplainError> {
-        let (function, n_features) = (Arc::clone(self.function), self.n_features);
+        let function = Arc::clone(self.function);
         let n_steps = function.n_baseline_rows() * function.steps_per_row;
         let finish = move |(posed, explicand): Own| {
             let phi = exact::attributions(&function, &explicand);
-            posed.finish(n_features, |output, delta| adding_up(phi.column(output).to_vec(), delta))
+            posed.finish(|output, delta| adding_up(phi.column(output).to_vec(), delta))
         };
         let attributions = offload(move |stop| in_turns(games, n_steps, stop, finish)).await?;
         Ok(Solved { attributions, device: "cpu".into() })
@@ -104,7 +103,7 @@ impl Computed<'_> {
         };
         let played = offload(move |stop| in_turns(games, n_steps, stop, play)).await?;
         let (played, clipped): (Vec<Played>, Vec<usize>) = played.into_iter().unzip();
-        let solved = attribution::solve(self.attributor, played, self.n_features).await?;
+        let solved = attribution::solve(self.attributor, played).await?;
         Ok((solved, clipped.into_iter().sum()))
     }
 
@@ -118,10 +117,9 @@ impl Computed<'_> {
         let explicands: Arc<[Explicand]> = explicands.into();
         let work = Work::Games { function: Arc::clone(self.function), explicands: Arc::clone(&explicands) };
         let solution = self.attributor.solve(Problem { operator: Arc::clone(&operator), work }).await?;
-        let (n_players, n_features) = (operator.design.n_players, self.n_features);
+        let n_players = operator.design.n_players;
         let n_bytes = size_of_val(solution.attributions.as_slice());
-        let finished =
-            offload_large(n_bytes, move |_| finish(posed, &solution.attributions, n_players, n_features));
+        let finished = offload_large(n_bytes, move |_| finish(posed, &solution.attributions, n_players));
         let (attributions, left) = finished.await?;
         let mut solved = vec![Solved { attributions, device: solution.device }];
         if left.is_empty() {
@@ -142,7 +140,6 @@ fn finish(
     games: Vec<Posed>,
     products: &[f32],
     n_players: usize,
-    n_features: usize,
 ) -> Result<Finished, ExplainError> {
     let (mut finished, mut left) = (Vec::with_capacity(games.len()), Vec::new());
     let n_of_game = games.first().map_or(0, |posed| posed.delta.len() * n_players);
@@ -156,7 +153,7 @@ fn finish(
             let product = &products[output * n_players..][..n_players];
             attributions(&product.iter().map(|&element| f64::from(element)).collect::<Vec<f64>>(), delta)
         };
-        finished.push(posed.finish(n_features, of_output)?);
+        finished.push(posed.finish(of_output)?);
     }
     Ok((finished, left))
 }

@@ -20,10 +20,10 @@ pub enum ExplainError {
     #[error("record {record}: {reason}")]
     Design { record: usize, reason: DesignError },
     #[error(
-        "{n_records} records with {n_features} features and {n_outputs} outputs give {got} attributions; \
+        "{n_records} records with {n_pieces} features or units of texts and {n_outputs} outputs give {got} attributions; \
          the limit is {limit}"
     )]
-    TooLarge { n_records: usize, n_features: usize, n_outputs: usize, got: usize, limit: usize },
+    TooLarge { n_records: usize, n_pieces: usize, n_outputs: usize, got: usize, limit: usize },
     #[error("{got} LabelHeaders for {expected} outputs of the model")]
     Labels { got: usize, expected: usize },
     #[error(

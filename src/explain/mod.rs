@@ -18,7 +18,7 @@ use crate::compute::Attributor;
 use crate::config::{Kernel, SampledEstimator};
 use crate::model::{Call, Identity, Model, ModelError, Predictions, Predictor, Valuation};
 use crate::offload::{Stop, offload, offload_large};
-use crate::records::{AnswerError, Expression, Filter, Format, Table, answer_records};
+use crate::records::{AnswerError, Cutter, Expression, Filter, Format, Pieces, Table, answer_records};
 use crate::shap::{Design, DesignError, DesignLimits, Method, Operator, OperatorCache};
 use crate::telemetry;
 
@@ -66,6 +66,8 @@ pub struct Settings {
     pub features: Option<Arc<Expression>>,
     /// Names of the outputs; those of the model's answer without them.
     pub label_headers: Option<Vec<String>>,
+    /// Cuts texts into units; none where no feature is a text.
+    pub cutter: Option<Arc<Cutter>>,
 }
 
 /// One endpoint's model with everything needed to explain it.
@@ -89,8 +91,10 @@ pub struct Explanation {
     /// Which model answered.
     pub model: Identity,
     pub predictions: Predictions,
-    /// Per record `[n_features × n_outputs]`, none where the record was not selected.
+    /// Per record `[n_pieces × n_outputs]`, none where the record was not selected.
     pub attributions: Vec<Option<Array2<f64>>>,
+    /// Of each record, where a feature may be a text.
+    pub pieces: Option<Arc<[Pieces]>>,
     /// f(baseline) on the link's scale, `[n_outputs]`; none where nothing was explained.
     pub base_values: Option<Vec<f64>>,
     pub label_headers: Option<Vec<String>>,
@@ -143,6 +147,7 @@ impl Explainer {
             model: predictor.identity(),
             predictions,
             attributions,
+            pieces: call.pieces.clone(),
             base_values,
             label_headers,
             report,
@@ -152,10 +157,12 @@ impl Explainer {
     async fn decode(&self, message: Message, format: Format) -> Result<Arc<Call>, ExplainError> {
         let (settings, records_max) = (Arc::clone(&self.settings), self.shared.limits.records_max);
         // An expression may take long on little.
-        let n_bytes = if settings.features.is_some() { usize::MAX } else { message.payload.len() };
+        let takes_long = settings.features.is_some() || settings.cutter.is_some();
+        let n_bytes = if takes_long { usize::MAX } else { message.payload.len() };
         let decode = move || {
             let records = Table::read(&message.payload, format, settings.features.as_deref(), records_max)?;
-            Ok(Arc::new(Call { message, records }))
+            let pieces = settings.cutter.as_ref().and_then(|cutter| cutter.cut_all(&records));
+            Ok(Arc::new(Call { message, records, pieces }))
         };
         offload_large(n_bytes, move |_| decode()).await
     }
@@ -168,7 +175,7 @@ impl Explainer {
         report: &mut Report,
         clock: &mut Clock,
     ) -> Result<Attributed, ExplainError> {
-        let (n_outputs, n_features) = (predicted.predictions.values.ncols(), predicted.call.records.n_columns());
+        let n_outputs = predicted.predictions.values.ncols();
         let mut attributions = Vec::with_capacity(selected.len());
         let mut base = None;
         let plans = self.plans(predicted, selected).await?;
@@ -180,11 +187,11 @@ impl Explainer {
                 Valuation::Asked(model) => {
                     let (played, null) = asked::play(model, predicted, chunk, &operators, report).await?;
                     clock.lap(Stage::Values);
-                    (attribution::solve(attributor, played, n_features).await?, null)
+                    (attribution::solve(attributor, played).await?, null)
                 }
                 Valuation::Computed { function, numbers, null } => {
                     let games = computed::pose_all(predicted, numbers, null, chunk, &operators)?;
-                    let computed = Computed { attributor, function, n_features };
+                    let computed = Computed { attributor, function };
                     (computed.solve(games, report).await?, null.clone())
                 }
             };
@@ -203,11 +210,11 @@ impl Explainer {
     /// Players of each selected record, and how its game is solved.
     async fn plans(&self, predicted: &Predicted<'_>, selected: Vec<usize>) -> Result<Vec<Plan>, ExplainError> {
         let Predicted { call, predictor, predictions } = predicted;
-        let (n_records, n_features, n_outputs) =
-            (selected.len(), call.records.n_columns(), predictions.values.ncols());
-        let (got, limit) = (n_records * n_features * n_outputs, self.shared.limits.attributions_max);
+        let (n_records, n_outputs) = (selected.len(), predictions.values.ncols());
+        let n_pieces: usize = selected.iter().map(|&record_idx| call.n_pieces(record_idx)).sum();
+        let (got, limit) = (n_pieces * n_outputs, self.shared.limits.attributions_max);
         if got > limit {
-            return Err(ExplainError::TooLarge { n_records, n_features, n_outputs, got, limit });
+            return Err(ExplainError::TooLarge { n_records, n_pieces, n_outputs, got, limit });
         }
         let (predictor, settings) = (Arc::clone(predictor), Arc::clone(&self.settings));
         let (call, limits) = (Arc::clone(call), self.shared.limits.design);
@@ -220,7 +227,7 @@ impl Explainer {
             };
             selected.into_iter().map(plan).collect()
         };
-        offload_large(size_of::<f64>() * n_records * n_features, plan).await
+        offload_large(size_of::<f64>() * n_pieces, plan).await
     }
 
     /// The operators of a chunk. One is built at a time in the whole process, since building takes a core and memory
@@ -261,7 +268,7 @@ struct Predicted<'a> {
 
 /// Attributions of the selected records.
 struct Attributed {
-    /// Record and its `[n_features × n_outputs]`.
+    /// Record and its `[n_pieces × n_outputs]`.
     attributions: Vec<(usize, Array2<f64>)>,
     /// `[n_outputs]`.
     base_values: Vec<f64>,

@@ -9,6 +9,7 @@ use crate::compute::cpu::exact;
 use crate::config::Kernel;
 use crate::form::ValueFunction;
 use crate::model::{Call, Predictor, Valuation};
+use crate::records::Pieces;
 use crate::shap::{Design, DesignLimits, Operator};
 
 /// Values of one chunk of records, in bytes; a running request holds them a few times over.
@@ -22,9 +23,19 @@ const CHUNK_STEPS_MAX: usize = 1 << 19;
 
 pub(super) struct Plan {
     pub(super) record_idx: usize,
-    /// Feature of each player.
+    /// Piece of each player.
     pub(super) players: Vec<u32>,
+    pub(super) n_pieces: usize,
+    /// A text without units can be told from the baseline by no player.
+    has_blank_text: bool,
     pub(super) solver: Solver,
+}
+
+impl Plan {
+    /// Nothing tells the record from the baseline.
+    pub(super) fn is_baseline(&self) -> bool {
+        self.players.is_empty() && !self.has_blank_text
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,9 +94,11 @@ impl Planner<'_> {
     /// Kernel `shapley` leaves features out that equal the baseline; under `clarify` all of them play.
     pub(super) fn plan(&self, record_idx: usize, is_exact: bool) -> Result<Plan, ExplainError> {
         let Self { predictor, settings, limits, call } = *self;
+        let n_pieces = call.n_pieces(record_idx);
+        let has_blank_text = call.pieces(record_idx).is_some_and(Pieces::has_blank_text);
         let players = match settings.kernel {
             Kernel::Shapley => predictor.differing(call, record_idx)?,
-            Kernel::Clarify => (0..call.records.n_columns() as u32).collect(),
+            Kernel::Clarify => (0..n_pieces as u32).collect(),
         };
         let design = || settings.design(players.len(), limits);
         let solver = match is_exact {
@@ -95,7 +108,7 @@ impl Planner<'_> {
                 Solver::Design(design)
             }
         };
-        Ok(Plan { record_idx, players, solver })
+        Ok(Plan { record_idx, players, n_pieces, has_blank_text, solver })
     }
 }
 
@@ -169,7 +182,13 @@ mod tests {
     fn plans(n_players: &[usize]) -> Vec<Plan> {
         let limits = DesignLimits { players_max: 1000, operator_bytes_max: usize::MAX };
         let design = |n: usize| Design::new(n, None, 0, Kernel::Shapley, limits).expect("within the limits");
-        let plan = |(record_idx, &n)| Plan { record_idx, players: Vec::new(), solver: Solver::Design(design(n)) };
+        let plan = |(record_idx, &n)| Plan {
+            record_idx,
+            players: Vec::new(),
+            n_pieces: n,
+            has_blank_text: false,
+            solver: Solver::Design(design(n)),
+        };
         n_players.iter().enumerate().map(plan).collect()
     }
 

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::form::ValueFunction;
 use crate::offload::GivenUp;
-use crate::records::{AnswerError, CellError, Format, Table, TableError};
+use crate::records::{AnswerError, CellError, Format, Pieces, Table, TableError};
 use crate::shap::{Clipped, Coalitions};
 use container::{ContainerError, ProtocolError};
 pub use target::{NameError, TargetError, TargetName};
@@ -168,6 +168,20 @@ pub struct Reply {
 pub struct Call {
     pub message: Message,
     pub records: Table,
+    /// Of each record, where some feature is a text that plays in units.
+    pub pieces: Option<Arc<[Pieces]>>,
+}
+
+impl Call {
+    /// None where each feature is a piece.
+    pub fn pieces(&self, record_idx: usize) -> Option<&Pieces> {
+        self.pieces.as_ref().map(|pieces| &pieces[record_idx])
+    }
+
+    /// Pieces of a record: its attributions.
+    pub fn n_pieces(&self, record_idx: usize) -> usize {
+        self.pieces(record_idx).map_or(self.records.n_columns(), Pieces::len)
+    }
 }
 
 /// A model's answer to the client's records.
@@ -190,7 +204,7 @@ pub struct Predictions {
 #[derive(Clone, Debug)]
 pub struct Game {
     pub record_idx: usize,
-    /// Feature of each player.
+    /// Piece of each player.
     pub players: Vec<u32>,
     pub coalitions: Arc<Coalitions>,
 }

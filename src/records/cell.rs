@@ -125,6 +125,18 @@ fn has_leading_zero(text: &str) -> bool {
     matches!(digits, [b'0', b'0'..=b'9', ..])
 }
 
+/// Appends a part of a text, as it stands between the quotes of a cell that is spelled so.
+pub fn spell_part(part: &str, spelling: Spelling, out: &mut Vec<u8>) {
+    match spelling {
+        Spelling::Csv if part.contains('"') => out.extend_from_slice(part.replace('"', "\"\"").as_bytes()),
+        Spelling::Csv => out.extend_from_slice(part.as_bytes()),
+        Spelling::Json | Spelling::JsonText => {
+            let quoted = json_string(part);
+            out.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
+        }
+    }
+}
+
 fn json_string(text: &str) -> String {
     Value::from(text).to_string()
 }

@@ -13,12 +13,14 @@ mod json_tree;
 mod laws;
 mod number;
 mod payload;
+mod pieces;
 mod spelled;
 mod table;
 mod template;
+mod units;
 
 pub use answer::{AnswerError, AnswerLayout, Scores, answer_records};
-pub use cell::{Cell, Spelling};
+pub use cell::{Cell, Spelling, spell_part};
 pub use csv::CsvError;
 pub use encoding::Encoding;
 pub use expression::{Expression, ExpressionError, Json, parse_json};
@@ -27,9 +29,11 @@ pub use json_lines::FeaturesError;
 pub use json_tree::JsonError;
 pub use number::{spell, spell_single, write_number};
 pub use payload::PayloadError;
+pub use pieces::{CutText, Cutter, FeatureType, Pieces, inferred_types};
 pub use spelled::{Parts, Spelled};
 pub use table::{CellError, Table, TableError};
 pub use template::{Template, TemplateError};
+pub use units::{Granularity, Unit};
 
 /// The text formats that records and answers come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

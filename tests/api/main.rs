@@ -38,6 +38,7 @@ mod signer;
 mod stamp;
 mod startup;
 mod support;
+mod text;
 mod wire;
 
 use std::path::Path;

@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayView1};
 
 use crate::endpoints::FeatureType;
 use crate::explain::Explanation;
+use crate::records::{self, CutText, Pieces};
 use json::Json;
 
 /// The version of the schema.
@@ -56,9 +57,17 @@ pub struct Unit<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub fn of(feature_headers: Option<&'a [String]>, explanation: &'a Explanation) -> Self {
-        let record = |attributions: &'a Array2<f64>| features(feature_headers, attributions);
-        let records = explanation.attributions.iter().map(|attributions| attributions.as_ref().map(record));
+    /// `types` are there where a feature is a text.
+    pub fn of(
+        feature_headers: Option<&'a [String]>,
+        types: Option<&[FeatureType]>,
+        explanation: &'a Explanation,
+    ) -> Self {
+        let record = |(record_idx, attributions): (usize, &'a Option<Array2<f64>>)| {
+            let pieces = explanation.pieces.as_ref().map(|pieces| &pieces[record_idx]);
+            Some(features(feature_headers, types, pieces, attributions.as_ref()?))
+        };
+        let records = explanation.attributions.iter().enumerate().map(record);
         let is_explained = explanation.attributions.iter().any(Option::is_some);
         let predictions = &explanation.predictions;
         Self {
@@ -77,13 +86,29 @@ impl<'a> Document<'a> {
     }
 }
 
-fn features<'a>(headers: Option<&'a [String]>, attributions: &'a Array2<f64>) -> Vec<Feature<'a>> {
-    let feature = |(feature_idx, outputs): (usize, ArrayView1<'a, f64>)| Feature {
-        attributions: Attributions::Whole(outputs.to_slice().expect("rows are contiguous. This is a bug.")),
+fn features<'a>(
+    headers: Option<&'a [String]>,
+    types: Option<&[FeatureType]>,
+    pieces: Option<&'a Pieces>,
+    attributions: &'a Array2<f64>,
+) -> Vec<Feature<'a>> {
+    let row = |outputs: ArrayView1<'a, f64>| outputs.to_slice().expect("rows are contiguous. This is a bug.");
+    let mut rows = attributions.outer_iter().map(row);
+    let mut next = || rows.next().expect("each piece has its attributions. This is a bug.");
+    let n_features = pieces.map_or(attributions.nrows(), |pieces| pieces.features().len());
+    let feature = |feature_idx: usize| Feature {
+        attributions: match pieces.and_then(|pieces| pieces.features()[feature_idx].as_ref()) {
+            Some(text) => Attributions::Units(text.units.iter().map(|unit| described(text, unit, next())).collect()),
+            None => Attributions::Whole(next()),
+        },
         feature_header: headers.map(|headers| headers[feature_idx].as_str()),
-        feature_type: None,
+        feature_type: types.map(|types| types[feature_idx]),
     };
-    attributions.outer_iter().enumerate().map(feature).collect()
+    (0..n_features).map(feature).collect()
+}
+
+fn described<'a>(text: &'a CutText, cut: &records::Unit, attribution: &'a [f64]) -> Unit<'a> {
+    Unit { attribution, partial_text: text.text[cut.bytes.clone()].trim(), start_idx: cut.start_idx }
 }
 
 /// A list of numbers as the documents spell them.

@@ -12,9 +12,9 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::batching::BatchLimits;
 use super::protocol::RowShape;
-use super::rows::{Cells, Columns, Presence, RowBuffer};
+use super::rows::{BaselineRow, Cells, Columns, Presence, RowBuffer};
 use crate::model::{Call, Game, ModelError};
-use crate::records::Table;
+use crate::records::{Spelling, Table};
 use crate::shap::Coalitions;
 
 /// Rows of one batch, those included whose answer is known.
@@ -130,7 +130,7 @@ impl Known {
 pub struct Batches {
     call: Arc<Call>,
     games: Arc<[Game]>,
-    baseline: Arc<[Cells]>,
+    baseline: Arc<BaselineRows>,
     shape: Arc<RowShape>,
     known: Known,
     /// The part at whose rows it stands; the games that follow.
@@ -140,9 +140,18 @@ pub struct Batches {
     room: usize,
 }
 
+/// Rows of a baseline: as they are sent, and as they were read, for texts that are cut.
+#[derive(Debug)]
+pub(super) struct BaselineRows {
+    pub(super) cells: Vec<Cells>,
+    pub(super) table: Arc<Table>,
+}
+
 /// The rows of nobody, or of one game.
 struct Part {
     record: Option<Cells>,
+    /// Of a record whose texts are in units, for each baseline row; else the baseline's own cells stand for who is absent.
+    absent: Option<Vec<Cells>>,
     columns: Columns,
     coalitions: Option<Arc<Coalitions>>,
     n_coalitions: usize,
@@ -153,8 +162,8 @@ struct Part {
 
 impl Batches {
     /// All rows that the games of a request need, where answers have one score.
-    pub fn of(call: Arc<Call>, games: Vec<Game>, baseline: &Table, shape: RowShape) -> Self {
-        let baseline = Cells::of_records(baseline, shape.cells).into();
+    pub fn of(call: Arc<Call>, games: Vec<Game>, baseline: Arc<Table>, shape: RowShape) -> Self {
+        let baseline = Arc::new(BaselineRows::new(baseline, shape.cells));
         Self::new(call, games.into(), baseline, Arc::new(shape), Known::new(1))
     }
 
@@ -162,11 +171,11 @@ impl Batches {
     pub(super) fn new(
         call: Arc<Call>,
         games: Arc<[Game]>,
-        baseline: Arc<[Cells]>,
+        baseline: Arc<BaselineRows>,
         shape: Arc<RowShape>,
         known: Known,
     ) -> Self {
-        let nobody = Part::new(None, &[], None);
+        let nobody = Part::new(None, None, &[], None);
         let part = (known.n_asked == 0).then_some(nobody);
         let mut batches = Self { call, games, baseline, shape, known, part, next_game: 0, room: 0 };
         batches.begin_part();
@@ -179,7 +188,7 @@ impl Batches {
         let mut batch = Batch::default();
         while let Some(part) = self.part.as_mut().filter(|_| batch.sources.len() < SOURCES_MAX) {
             let before = buffer.len_with(&self.shape, 0);
-            let row = part.write(&mut buffer, &self.shape, &self.baseline);
+            let row = part.write(&mut buffer, &self.shape, &self.baseline.cells);
             let (row_bytes, bytes) = (row.len(), before + row.len());
             let bytes_max = if batch.n_rows() == 0 { limits.row_bytes_max } else { limits.bytes_max };
             let has_room = batch.n_rows() < limits.rows_max && bytes <= bytes_max;
@@ -192,7 +201,7 @@ impl Batches {
                 None if batch.n_rows() > 0 => break,
                 None => return Err(ModelError::RowTooLarge { bytes, limit: limits.row_bytes_max }),
             }
-            part.go_on(self.baseline.len());
+            part.go_on(self.baseline.cells.len());
             self.begin_part();
         }
         self.room = buffer.room();
@@ -221,15 +230,33 @@ impl Batches {
     }
 
     fn part_of(&self, game: &Game) -> Part {
-        let record = Cells::of_record(&self.call.records, game.record_idx, self.shape.cells);
-        Part::new(Some(record), &game.players, Some(Arc::clone(&game.coalitions)))
+        let (record, absent) = self.baseline.against(&self.call, game.record_idx, self.shape.cells);
+        Part::new(Some(record), absent, &game.players, Some(Arc::clone(&game.coalitions)))
+    }
+}
+
+impl BaselineRows {
+    pub(super) fn new(table: Arc<Table>, cells: Spelling) -> Self {
+        Self { cells: Cells::of_records(&table, cells), table }
+    }
+
+    /// The cells of a record, and what stands for those that are absent where it is not the baseline's own cells.
+    pub(super) fn against(&self, call: &Call, record_idx: usize, cells: Spelling) -> (Cells, Option<Vec<Cells>>) {
+        let records = &call.records;
+        let Some(pieces) = call.pieces(record_idx) else {
+            return (Cells::of_record(records, record_idx, cells), None);
+        };
+        let of_row = |row_idx| BaselineRow { table: &self.table, row_idx };
+        let absent = |row_idx| Cells::of_pieces(records, record_idx, cells, pieces, Some(of_row(row_idx)));
+        let record = Cells::of_pieces(records, record_idx, cells, pieces, None);
+        (record, Some((0..self.table.n_records()).map(absent).collect()))
     }
 }
 
 impl Part {
-    fn new(record: Option<Cells>, players: &[u32], coalitions: Option<Arc<Coalitions>>) -> Self {
+    fn new(record: Option<Cells>, absent: Option<Vec<Cells>>, players: &[u32], coalitions: Option<Arc<Coalitions>>) -> Self {
         let n_coalitions = coalitions.as_ref().map_or(1, |coalitions| 2 * coalitions.n_pairs());
-        Self { record, columns: Columns::of(players), coalitions, n_coalitions, coalition_idx: 0, baseline_idx: 0 }
+        Self { record, absent, columns: Columns::of(players), coalitions, n_coalitions, coalition_idx: 0, baseline_idx: 0 }
     }
 
     fn is_over(&self) -> bool {
@@ -244,7 +271,7 @@ impl Part {
     }
 
     fn write<'a>(&self, buffer: &'a mut RowBuffer, shape: &RowShape, baseline: &[Cells]) -> &'a [u8] {
-        let absent = &baseline[self.baseline_idx];
+        let absent = &self.absent.as_deref().unwrap_or(baseline)[self.baseline_idx];
         let presence =
             self.coalitions.as_deref().map_or(Presence::NOBODY, |all| presence(all, self.coalition_idx));
         buffer.write(shape, &self.columns, presence, self.record.as_ref().unwrap_or(absent), absent)

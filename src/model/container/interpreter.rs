@@ -32,9 +32,9 @@ impl Interpreter {
         Self { container, protocol, columns: None, baseline: None, dialect: OnceCell::new() }
     }
 
-    pub(super) fn with_features(mut self, columns: Option<Vec<String>>, baseline: Table) -> Self {
+    pub(super) fn with_features(mut self, columns: Option<Vec<String>>, baseline: Arc<Table>) -> Self {
         self.columns = columns;
-        self.baseline = self.protocol.metadata_path().map(|_| Arc::new(baseline));
+        self.baseline = self.protocol.metadata_path().map(|_| baseline);
         self
     }
 

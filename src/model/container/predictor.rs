@@ -11,13 +11,12 @@ use ndarray::{Array2, Axis};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::asking::{Answered, Asking, Read, read};
-use super::batches::{Batch, Batches, Known};
+use super::batches::{BaselineRows, Batch, Batches, Known};
 use super::batching::Batching;
 use super::interpreter::Interpreter;
 use super::models::Models;
 use super::per_model::PerModel;
 use super::protocol::{Dialect, Protocol};
-use super::rows::Cells;
 use super::tally::{Outputs, Tally};
 use crate::model::{
     Answer, Ask, Call, Forward, Game, Identity, LinkedValue, Message, Model, ModelError, Predictions, Predictor,
@@ -58,25 +57,32 @@ pub(super) struct Inner {
 
 /// Baseline rows as they are sent in one spelling.
 pub(super) struct Baseline {
-    pub(super) rows: Arc<[Cells]>,
+    pub(super) rows: Arc<BaselineRows>,
     /// Whether a column differs among the rows.
     varies: Vec<bool>,
 }
 
 impl Baseline {
-    fn new(table: &Table, cells: Spelling) -> Self {
-        let rows: Arc<[Cells]> = Cells::of_records(table, cells).into();
-        let varies = |column_idx| rows.iter().any(|row| row.get(column_idx) != rows[0].get(column_idx));
-        Self { varies: (0..table.n_columns()).map(varies).collect(), rows }
+    fn new(table: &Arc<Table>, cells: Spelling) -> Self {
+        let rows = BaselineRows::new(Arc::clone(table), cells);
+        let first = &rows.cells[0];
+        let varies = |column_idx| rows.cells.iter().any(|row| row.get(column_idx) != first.get(column_idx));
+        Self { varies: (0..table.n_columns()).map(varies).collect(), rows: Arc::new(rows) }
     }
 
-    /// Features whose bytes are not those of all baseline rows.
-    fn differing(&self, record: &Cells) -> Vec<u32> {
-        let differs = |&feature: &u32| {
-            let column_idx = feature as usize;
-            self.varies[column_idx] || record.get(column_idx) != self.rows[0].get(column_idx)
-        };
-        (0..self.varies.len() as u32).filter(differs).collect()
+    /// Pieces whose bytes are not those of all baseline rows.
+    fn differing(&self, call: &Call, record_idx: usize, cells: Spelling) -> Vec<u32> {
+        let n_pieces = call.n_pieces(record_idx) as u32;
+        match self.rows.against(call, record_idx, cells) {
+            (record, None) => {
+                let own = |piece| self.varies[piece] || record.get(piece) != self.rows.cells[0].get(piece);
+                (0..n_pieces).filter(|&piece| own(piece as usize)).collect()
+            }
+            (record, Some(absent)) => {
+                let own = |piece| absent.iter().any(|row| record.get(piece) != row.get(piece));
+                (0..n_pieces).filter(|&piece| own(piece as usize)).collect()
+            }
+        }
     }
 }
 
@@ -86,6 +92,7 @@ impl ContainerModel {
         let ContainerSettings { protocol, baseline, link, layout, template, columns, .. } = settings;
         let container = Arc::clone(models.container());
         let memory = Duration::from_secs(container.config().container_memory_s);
+        let baseline = Arc::new(baseline);
         let baselines = protocol.spellings().iter().map(|&cells| (cells, Baseline::new(&baseline, cells)));
         Self(Arc::new(Inner {
             models,
@@ -217,7 +224,7 @@ impl ContainerPredictor {
         let asking = self.asking(call, predictions)?;
         let baseline = Arc::clone(&self.model.baseline(asking.shape.cells).rows);
         let asked = locked(&self.asked).take();
-        let mut asked = asked.unwrap_or_else(|| Asked::nothing(&asking.outputs, baseline.len()));
+        let mut asked = asked.unwrap_or_else(|| Asked::nothing(&asking.outputs, baseline.cells.len()));
         let games: Arc<[Game]> = games.into();
         let batches =
             Batches::new(Arc::clone(call), Arc::clone(&games), baseline, Arc::clone(&asking.shape), asked.known);
@@ -293,7 +300,7 @@ impl Predictor for ContainerPredictor {
 
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError> {
         let cells = self.dialect.cells(call.records.format());
-        Ok(self.model.baseline(cells).differing(&Cells::of_record(&call.records, record_idx, cells)))
+        Ok(self.model.baseline(cells).differing(call, record_idx, cells))
     }
 
     fn valuation<'a>(&'a self, _: &'a Call) -> Result<Valuation<'a>, ModelError> {

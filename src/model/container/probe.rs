@@ -103,7 +103,7 @@ impl ContainerProbe {
         let asking = self.predictor.asking(call, predictions)?;
         let limits = self.limits();
         let limits = asking.limits(BatchLimits { rows_max: limits.rows_max.min(rows_max).max(1), ..limits });
-        let baseline = &self.predictor.model.baseline(asking.shape.cells).rows;
+        let baseline = &self.predictor.model.baseline(asking.shape.cells).rows.cells;
         let records = Cells::of_records(&call.records, asking.shape.cells);
         let rows = rows(baseline.len(), records.len(), limits.rows_max);
         let cells = rows.clone().map(|row| match row {

@@ -2,18 +2,26 @@
 //! bytes are copied, nothing is read or printed. Knows no requests.
 
 use super::protocol::RowShape;
-use crate::records::{Spelling, Table};
+use crate::records::{CutText, Pieces, Spelling, Table, spell_part};
 
 /// So many bytes are copied at once, wanted or not; cells are rarely longer.
 const COPIED_BYTES: usize = 16;
 
-/// The cells of one record as they stand in a row, each with the comma behind it.
+/// The pieces of one record as they stand in a row: cells, each with the comma behind it, and units of texts, each with
+/// what stands before it.
 #[derive(Debug)]
 pub(super) struct Cells {
     /// The last cell is followed by `COPIED_BYTES` more bytes.
     bytes: Vec<u8>,
-    /// Where each cell begins, then where the last one ends.
+    /// Where each piece begins, then where the last one ends. What follows it is the same in record and baseline.
     starts: Vec<u32>,
+}
+
+/// Whose cells stand where nobody plays.
+#[derive(Clone, Copy)]
+pub(super) struct BaselineRow<'a> {
+    pub(super) table: &'a Table,
+    pub(super) row_idx: usize,
 }
 
 impl Cells {
@@ -36,6 +44,36 @@ impl Cells {
         Self { bytes, starts }
     }
 
+    /// A record whose texts are in units: as it is, or with the cells of a baseline row in place of every piece.
+    pub(super) fn of_pieces(
+        table: &Table,
+        record_idx: usize,
+        cells: Spelling,
+        pieces: &Pieces,
+        absent: Option<BaselineRow>,
+    ) -> Self {
+        let (mut bytes, mut starts) = (Vec::new(), vec![0]);
+        for (column_idx, text) in pieces.features().iter().enumerate() {
+            let (table, row_idx) = absent.map_or((table, record_idx), |row| (row.table, row.row_idx));
+            let cell = table.cell(row_idx, column_idx);
+            let comma = if column_idx + 1 < pieces.features().len() { &b","[..] } else { b"" };
+            match text {
+                None => {
+                    cell.spell(cells, &mut bytes);
+                    bytes.extend_from_slice(comma);
+                    starts.push(start(&bytes));
+                }
+                Some(text) => {
+                    let replacement = absent.map(|_| cell.text());
+                    write_text(text, replacement.as_deref(), cells, &mut bytes, &mut starts);
+                    bytes.extend_from_slice(comma);
+                }
+            }
+        }
+        bytes.resize(bytes.len() + COPIED_BYTES, 0);
+        Self { bytes, starts }
+    }
+
     pub(super) fn of_records(table: &Table, cells: Spelling) -> Vec<Self> {
         (0..table.n_records()).map(|record_idx| Self::of_record(table, record_idx, cells)).collect()
     }
@@ -48,6 +86,25 @@ impl Cells {
     fn len(&self) -> usize {
         self.bytes.len() - COPIED_BYTES
     }
+}
+
+/// In quotes; what stands around the units stays where it is.
+fn write_text(
+    text: &CutText,
+    replacement: Option<&str>,
+    cells: Spelling,
+    bytes: &mut Vec<u8>,
+    starts: &mut Vec<u32>,
+) {
+    bytes.push(b'"');
+    let (parts, rest) = text.parts();
+    for (before, unit) in parts {
+        spell_part(before, cells, bytes);
+        spell_part(replacement.unwrap_or(unit), cells, bytes);
+        starts.push(start(bytes));
+    }
+    spell_part(rest, cells, bytes);
+    bytes.push(b'"');
 }
 
 /// A record's cells are a part of a request, which has less than 4 GiB.

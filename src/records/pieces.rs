@@ -1,0 +1,144 @@
+//! The features of a record as they play: each of them whole, or a text in its units. A piece is what a player is.
+
+use std::sync::Arc;
+
+use super::units::{Granularity, Splitter, Unit};
+use super::Table;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeatureType {
+    Numerical,
+    Categorical,
+    Text,
+}
+
+/// Which features of an endpoint are texts, and how they are cut.
+#[derive(Debug)]
+pub struct Cutter {
+    types: Vec<FeatureType>,
+    splitter: Splitter,
+}
+
+/// One record: features in their order, units of a text in theirs.
+#[derive(Debug)]
+pub struct Pieces {
+    features: Vec<Option<CutText>>,
+    n_pieces: usize,
+}
+
+/// A text, quotes and escapes undone, and its units. A blank text has none.
+#[derive(Debug)]
+pub struct CutText {
+    pub text: String,
+    pub units: Vec<Unit>,
+}
+
+impl Cutter {
+    /// None where no feature is a text.
+    pub fn new(types: Vec<FeatureType>, granularity: Granularity, language: &str) -> Option<Self> {
+        let splitter = Splitter::new(granularity, language);
+        types.contains(&FeatureType::Text).then_some(Self { types, splitter })
+    }
+
+    pub fn types(&self) -> &[FeatureType] {
+        &self.types
+    }
+
+    /// None where the records have another number of features.
+    pub fn cut_all(&self, table: &Table) -> Option<Arc<[Pieces]>> {
+        let has_them = table.n_columns() == self.types.len();
+        has_them.then(|| (0..table.n_records()).map(|record_idx| self.cut(table, record_idx)).collect())
+    }
+
+    /// The record has as many features as there are types.
+    fn cut(&self, table: &Table, record_idx: usize) -> Pieces {
+        let cut = |(column_idx, &kind): (usize, &FeatureType)| {
+            (kind == FeatureType::Text).then(|| {
+                let text = table.cell(record_idx, column_idx).text().into_owned();
+                let units = self.splitter.split(&text);
+                CutText { text, units }
+            })
+        };
+        let features: Vec<Option<CutText>> = self.types.iter().enumerate().map(cut).collect();
+        let n_pieces = features.iter().map(|text| text.as_ref().map_or(1, |text| text.units.len())).sum();
+        Pieces { features, n_pieces }
+    }
+}
+
+impl Pieces {
+    pub fn len(&self) -> usize {
+        self.n_pieces
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.n_pieces == 0
+    }
+
+    pub fn has_blank_text(&self) -> bool {
+        self.features.iter().flatten().any(|text| text.units.is_empty())
+    }
+
+    /// None for a feature that is one piece.
+    pub fn features(&self) -> &[Option<CutText>] {
+        &self.features
+    }
+}
+
+impl CutText {
+    /// The text with what stands between two units, or around them, beside each: `(before, unit)`, and what is left.
+    pub fn parts(&self) -> (impl Iterator<Item = (&str, &str)>, &str) {
+        let mut at = 0;
+        let parts = self.units.iter().map(move |unit| {
+            let before = &self.text[at..unit.bytes.start];
+            at = unit.bytes.end;
+            (before, &self.text[unit.bytes.clone()])
+        });
+        let end = self.units.last().map_or(0, |unit| unit.bytes.end);
+        (parts, &self.text[end..])
+    }
+}
+
+/// Numbers in all rows of a baseline, or else texts.
+pub fn inferred_types(baseline: &Table) -> Vec<FeatureType> {
+    let is_number = |record_idx: usize, column_idx: usize| {
+        let text = baseline.cell(record_idx, column_idx).text();
+        text.trim().parse::<f64>().is_ok()
+    };
+    let kind = |column_idx: usize| {
+        let is_numerical = (0..baseline.n_records()).all(|record_idx| is_number(record_idx, column_idx));
+        if is_numerical { FeatureType::Numerical } else { FeatureType::Text }
+    };
+    (0..baseline.n_columns()).map(kind).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Format;
+
+    fn table(text: &str, format: Format) -> Table {
+        Table::read(text.as_bytes(), format, None, 10).expect("is a table")
+    }
+
+    #[test]
+    fn texts_are_cut_and_other_features_play_whole() {
+        use FeatureType::{Numerical, Text};
+        let cutter = Cutter::new(vec![Numerical, Text, Text], Granularity::Token, "en").expect("has texts");
+        let table = table("7,\"He said \"\"no\"\".\",\"  \"", Format::Csv);
+        let pieces = cutter.cut(&table, 0);
+        assert_eq!(pieces.len(), 1 + 6);
+        let [None, Some(said), Some(blank)] = pieces.features() else { panic!("two are texts") };
+        let (parts, rest) = said.parts();
+        let parts: Vec<(&str, &str)> = parts.collect();
+        assert_eq!(parts, [("", "He"), (" ", "said"), (" ", "\""), ("", "no"), ("", "\""), ("", ".")]);
+        assert_eq!((rest, blank.units.len()), ("", 0));
+        assert!(Cutter::new(vec![Numerical], Granularity::Token, "en").is_none());
+    }
+
+    #[test]
+    fn a_column_of_the_baseline_is_numerical_or_a_text() {
+        use FeatureType::{Numerical, Text};
+        let table = table("1,a,2\n-1.5e3,7,", Format::Csv);
+        assert_eq!(inferred_types(&table), [Numerical, Text, Text]);
+    }
+}
