@@ -43,6 +43,7 @@ pub(super) fn load_limits(open: &OpenConfig, containers: &ContainerConfig) -> Lo
         baseline_bytes_max: open.baseline_bytes_max(),
         reach: Reach::operator(),
         containers: containers.clone(),
+        asks_containers: false,
     }
 }
 

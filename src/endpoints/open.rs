@@ -13,7 +13,8 @@ use crate::config::ContainerConfig;
 use crate::explain::{Explainer, Settings, Shared};
 use crate::fetch::{FetchError, Reach, ReachError, check_folder, fetch};
 use crate::model::container::{
-    Container, ContainerModel, ContainerSettings, Models, MultiModelContainer, Protocol, SingleModel, Translator,
+    Container, ContainerError, ContainerModel, ContainerSettings, Models, MultiModelContainer, Protocol,
+    SingleModel, Translator,
 };
 use crate::model::embedded::FileError;
 use crate::model::{Forward, Model, ModelError};
@@ -34,6 +35,8 @@ pub struct LoadLimits {
     /// Where models, baselines and containers may be, also later, on each load and each connection.
     pub reach: Reach,
     pub containers: ContainerConfig,
+    /// A container must be there when an endpoint with it is opened.
+    pub asks_containers: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +51,8 @@ pub enum SetupError {
     ModelReach { place: String, reason: ReachError },
     #[error(transparent)]
     ContainerReach(ReachError),
+    #[error("GET {path}: {reason}")]
+    Container { path: String, reason: ContainerError },
     #[error(transparent)]
     BaselineFile(FetchError),
     #[error(transparent)]
@@ -224,6 +229,10 @@ async fn models(source: &ContainerSource, limits: &LoadLimits) -> Result<Models,
         check_folder(folder, &limits.reach).map_err(SetupError::ModelFile)?;
     }
     let container = Arc::new(Container::new(&source.url, resolver, &limits.containers));
+    if limits.asks_containers {
+        let path = source.protocol.ready_path();
+        container.wait_for(&path).await.map_err(|reason| SetupError::Container { path, reason })?;
+    }
     Ok(match &source.models {
         Some(models) => {
             let load_wait = Duration::from_millis(limits.containers.model_load_ms);
