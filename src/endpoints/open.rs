@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::files::MODEL_FILE_ANSWERS;
-use super::setup::{BaselineSource, ContainerSource, ExplainerSetup, FeatureType, ModelSource, Setup};
+use super::setup::{Baseline, BaselineSource, ContainerSource, ExplainerSetup, FeatureType, ModelSource, Setup};
 use super::stamp::{Stamp, Stamped};
 use super::{Explained, Opened, Service, files};
 use crate::config::ContainerConfig;
@@ -157,7 +157,7 @@ pub(super) async fn parts(
 ) -> Result<Parts, SetupError> {
     let features = compiled(setup.features_attribute.as_deref()).map_err(SetupError::FeaturesAttribute)?;
     let bytes = baseline_bytes(&setup.baseline.source, limits).await?;
-    let baseline = Table::read(&bytes, setup.baseline.format, features.as_ref(), BASELINE_ROWS_MAX)?;
+    let baseline = read_baseline(&bytes, &setup.baseline, features.as_ref(), &limits.reach)?;
     let (n_features, n_baseline_rows) = (baseline.n_columns(), baseline.n_records());
     check_types(&setup, &baseline)?;
     let (config, seed, kernel, estimator) = (&setup.config, setup.seed, setup.kernel, setup.estimator);
@@ -200,6 +200,22 @@ async fn baseline_bytes<'a>(source: &'a BaselineSource, limits: &LoadLimits) -> 
             let bytes = fetch(location, limits.baseline_bytes_max, &limits.reach).await;
             bytes.map(Cow::Owned).map_err(SetupError::BaselineFile)
         }
+    }
+}
+
+/// Whoever names a file is not told what is in it, unless all files are theirs.
+fn read_baseline(
+    bytes: &[u8],
+    baseline: &Baseline,
+    features: Option<&Expression>,
+    reach: &Reach,
+) -> Result<Table, TableError> {
+    let table = Table::read(bytes, baseline.format, features, BASELINE_ROWS_MAX);
+    match baseline.source {
+        BaselineSource::Location(_) if !reach.is_everywhere() => {
+            table.map(Table::without_texts).map_err(TableError::without_texts)
+        }
+        BaselineSource::Location(_) | BaselineSource::Inline(_) => table,
     }
 }
 
