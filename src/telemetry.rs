@@ -197,9 +197,8 @@ pub fn count_panic() {
 pub fn install_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("EXPLAIND_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,wgpu_core=warn,wgpu_hal=warn,naga=warn"));
-    let is_terminal = std::io::stderr().is_terminal();
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
+    let is_terminal = io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(is_terminal);
     // A second installation, as in tests, changes nothing.
     let _ = log.try_init();
 }
