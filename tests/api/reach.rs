@@ -207,7 +207,7 @@ async fn a_file_that_others_name_as_a_baseline_shows_nothing_of_its_texts() {
         let request = with(invoke("wine", records("wine", 1)), "x-amzn-sagemaker-target-model", "wine.json");
         let answer = TestApp::with_endpoint(endpoint).await.send(request).await;
         let told = format!("{answer:?}");
-        assert!(answer.status == 500 && told.contains(text), "{told}");
+        assert!(answer.status == 424 && told.contains(text), "{told}");
         assert_eq!(told.contains("secret"), text == "secret", "{told}");
     }
 }
