@@ -2,9 +2,11 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::time::timeout;
 
 use super::account::{Account, Kind, key};
 use super::answer::{Step, Then};
@@ -25,6 +27,9 @@ use crate::telemetry;
 
 /// Calls under way, those included that wait for another's write.
 const CALLS_MAX: usize = 64;
+
+/// One more waits so long for its place.
+const CALL_WAIT: Duration = Duration::from_secs(5);
 
 pub struct ControlPlane {
     account: Account,
@@ -91,7 +96,7 @@ impl ControlPlane {
         if operation == Operation::DescribeEndpoint {
             self.wait_until_settled(Input(&input).text("EndpointName")).await;
         }
-        let place = Arc::clone(&self.calls).try_acquire_owned();
+        let place = timeout(CALL_WAIT, Arc::clone(&self.calls).acquire_owned()).await;
         let place = place.map_err(|_| ControlError::Throttled { limit: CALLS_MAX })?;
         // A client that hangs up leaves nothing half done.
         let plane = Arc::clone(self);
