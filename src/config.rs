@@ -170,6 +170,11 @@ pub struct ContainerConfig {
         value_parser = within::<u64, 1, 3_600_000>)]
     pub container_answer_ms: u64,
 
+    /// A container must answer its health check within so long when an endpoint is created or updated with it, in ms
+    #[arg(long, env = "EXPLAIND_CONTAINER_READY_MS", default_value_t = 30_000, value_name = "MS",
+        value_parser = within::<u64, 0, 3_600_000>)]
+    pub container_ready_ms: u64,
+
     /// One answer of a container, in MiB
     #[arg(long, env = "EXPLAIND_CONTAINER_ANSWER_MIB_MAX", default_value_t = 64, value_name = "MIB",
         value_parser = within::<usize, 1, 1_024>)]

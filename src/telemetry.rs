@@ -1,11 +1,14 @@
-//! Every metric, in one list, and the log. Labels are bounded: endpoints, outcomes, stages; never record values.
+//! Every metric, in one list, and the log. Labels are bounded: endpoints that were asked lately, outcomes,
+//! stages; never record values.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::thread;
 use std::time::Duration;
 
 use metrics::{SetRecorderError, Unit};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_util::MetricKindMask;
 
 const REQUESTS: &str = "explaind_requests_total";
 const CONTROL_CALLS: &str = "explaind_control_calls_total";
@@ -31,6 +34,11 @@ const MODEL_UNLOADS: &str = "explaind_model_unloads_total";
 const PANICS: &str = "explaind_panics_total";
 const BUILD: &str = "explaind_build_info";
 
+/// Counts and times of what has not happened for so long are forgotten: there may be ever new names of endpoints.
+const IDLE_MAX: Duration = Duration::from_secs(6 * 3600);
+/// How often times are added up and idle ones are dropped, also where nobody asks for metrics.
+const UPKEEP: Duration = Duration::from_secs(60);
+
 /// 0.1 ms to 60 s.
 const SECONDS: [f64; 15] =
     [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0, 5.0, 20.0, 60.0];
@@ -42,20 +50,41 @@ pub enum TelemetryError {
     Build(#[from] BuildError),
     #[error("metrics: {0}")]
     Recorder(#[from] SetRecorderError<PrometheusRecorder>),
+    #[error("metrics: {0}")]
+    Thread(#[from] io::Error),
 }
 
 /// Installs the process-wide recorder; the handle renders `/metrics`.
 pub fn install_metrics() -> Result<PrometheusHandle, TelemetryError> {
-    let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
-        .set_buckets_for_metric(Matcher::Full(BATCH_COLUMNS.to_owned()), &COUNTS)?
-        .set_buckets_for_metric(Matcher::Full(BATCH_PROBLEMS.to_owned()), &COUNTS)?
-        .build_recorder();
+    let recorder = recorder(IDLE_MAX)?;
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder)?;
     describe();
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    keep_up(handle.clone())?;
     Ok(handle)
+}
+
+fn recorder(idle_max: Duration) -> Result<PrometheusRecorder, BuildError> {
+    // A gauge tells what is, however long it has been so.
+    let idle = MetricKindMask::COUNTER | MetricKindMask::HISTOGRAM;
+    let builder = PrometheusBuilder::new()
+        .idle_timeout(idle, Some(idle_max))
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Full(BATCH_COLUMNS.to_owned()), &COUNTS)?
+        .set_buckets_for_metric(Matcher::Full(BATCH_PROBLEMS.to_owned()), &COUNTS)?;
+    Ok(builder.build_recorder())
+}
+
+/// Until the process ends. The recorder drops what is idle only while it renders.
+fn keep_up(handle: PrometheusHandle) -> io::Result<()> {
+    let keep_up = move || {
+        loop {
+            thread::sleep(UPKEEP);
+            drop(handle.render());
+        }
+    };
+    thread::Builder::new().name("metrics".to_owned()).spawn(keep_up).map(drop)
 }
 
 fn describe() {
@@ -168,9 +197,33 @@ pub fn count_panic() {
 pub fn install_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("EXPLAIND_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,wgpu_core=warn,wgpu_hal=warn,naga=warn"));
-    let is_terminal = std::io::stderr().is_terminal();
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
+    let is_terminal = io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(is_terminal);
     // A second installation, as in tests, changes nothing.
     let _ = log.try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_not_happened_for_long_is_forgotten_but_for_gauges() {
+        let idle_max = Duration::from_millis(100);
+        let recorder = recorder(idle_max).expect("builds");
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            record_request("once", 200, idle_max);
+            record_records("once", 2, 1);
+            add_to_gauge(RUNNING, 1.0);
+        });
+        let before = handle.render();
+        for series in [REQUESTS, REQUEST_SECONDS, RECORDS, EXPLAINED, RUNNING] {
+            assert!(before.contains(series), "{series} {before}");
+        }
+        thread::sleep(2 * idle_max);
+        metrics::with_local_recorder(&recorder, || record_request("again", 200, idle_max));
+        let after = handle.render();
+        assert!(!after.contains("once") && after.contains("again") && after.contains(RUNNING), "{after}");
+    }
 }

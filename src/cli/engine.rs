@@ -1,5 +1,6 @@
 //! From settings to what all endpoints share: the device opened and warm, the operator cache, the limits.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -43,6 +44,7 @@ pub(super) fn load_limits(open: &OpenConfig, containers: &ContainerConfig) -> Lo
         baseline_bytes_max: open.baseline_bytes_max(),
         reach: Reach::operator(),
         containers: containers.clone(),
+        asks_containers: false,
     }
 }
 
@@ -54,9 +56,21 @@ pub(super) fn confined(config: &ServeConfig) -> anyhow::Result<LoadLimits> {
     let is_alone = config.listen.ip().to_canonical().is_loopback() && config.access.credentials.is_none();
     let own = if given.is_empty() && is_alone { THIS_MACHINE.to_vec() } else { given };
     let mapped = ContainerMap::read(&config.engine.open.container_map)?;
-    let backends: Vec<&str> = own.into_iter().chain(mapped.urls()).collect();
-    let reach = Reach::confined(&config.control.file_root, &backends)?;
+    let backends: Vec<String> = own.into_iter().map(str::to_owned).chain(mapped.urls().map(with_port)).collect();
+    let kept: Vec<PathBuf> = config.access.credentials.iter().chain([&config.control.state]).cloned().collect();
+    let reach = Reach::confined(&config.control.file_root, &kept, &backends)?;
     Ok(LoadLimits { reach, ..load_limits(&config.engine.open, &config.containers) })
+}
+
+/// A base URL without a port means the one of its scheme; a pattern without a port would mean all.
+fn with_port(url: &str) -> String {
+    let (scheme, authority) = url.split_once("://").expect("a base URL has a scheme. This is a bug.");
+    let after_address = authority.rsplit(']').next().unwrap_or(authority);
+    match (after_address.contains(':'), scheme) {
+        (true, _) => url.to_owned(),
+        (false, "https") => format!("{url}:443"),
+        (false, _) => format!("{url}:80"),
+    }
 }
 
 fn open_attributor(config: &EngineConfig) -> anyhow::Result<Attributor> {
@@ -141,6 +155,48 @@ mod tests {
             (&map, near, true),
         ] {
             assert_eq!(may_name(flags, url), expected, "{flags:?} {url}");
+        }
+    }
+
+    #[test]
+    fn a_mapped_container_may_be_named_on_its_own_port_alone() {
+        for (mapped, url, expected) in [
+            ("http://models.example", "http://models.example", true),
+            ("http://models.example", "http://models.example:80", true),
+            ("http://models.example", "http://models.example:8080", false),
+            ("http://models.example/", "http://models.example:6379", false),
+            ("HTTP://models.example", "http://models.example:80", true),
+            ("HTTPS://models.example", "https://models.example", true),
+            ("https://models.example", "https://models.example:443", true),
+            ("https://models.example", "https://models.example:8443", false),
+            ("https://models.example", "http://models.example:443", false),
+            ("http://models.example:8080", "http://models.example:8080", true),
+            ("http://models.example:8080", "http://models.example", false),
+            ("http://[fd00::7]", "http://[fd00::7]", true),
+            ("http://[fd00::7]", "http://[fd00::7]:8080", false),
+            ("http://[fd00::7]:8080", "http://[fd00::7]:8080", true),
+            ("http://[fd00::7]:8080", "http://[fd00::7]", false),
+        ] {
+            let pair = format!("*/x:*={mapped}");
+            let flags = ["--credentials", "keys.json", "--container-map", &pair];
+            assert_eq!(may_name(&flags, url), expected, "{mapped} {url}");
+        }
+    }
+
+    #[test]
+    fn the_own_keys_and_state_may_not_be_named() {
+        let manifest = std::path::Path::new("Cargo.toml");
+        for (flags, expected) in [
+            (&[][..], true),
+            (&["--credentials", "Cargo.lock"], true),
+            (&["--credentials", "src/../Cargo.toml"], false),
+            (&["--state", "src"], true),
+            (&["--state", "."], false),
+            (&["--state", "Cargo.toml"], false),
+        ] {
+            let arguments = ["serve", "--file-root", env!("CARGO_MANIFEST_DIR")].iter().chain(flags);
+            let limits = confined(&Serve::parse_from(arguments).config).expect("makes sense");
+            assert_eq!(limits.reach.file(manifest).is_ok(), expected, "{flags:?}");
         }
     }
 

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::files::MODEL_FILE_ANSWERS;
-use super::setup::{BaselineSource, ContainerSource, ExplainerSetup, ModelSource, Setup, TextSetup};
+use super::setup::{Baseline, BaselineSource, ContainerSource, ExplainerSetup, ModelSource, Setup, TextSetup};
 use super::stamp::{Stamp, Stamped};
 use super::{Explained, Opened, Service, files};
 use crate::config::ContainerConfig;
 use crate::explain::{Explainer, Settings, Shared};
 use crate::fetch::{FetchError, Reach, ReachError, check_folder, fetch};
 use crate::model::container::{
-    Container, ContainerModel, ContainerSettings, Models, MultiModelContainer, Protocol, SingleModel, Translator,
+    Container, ContainerError, ContainerModel, ContainerSettings, Models, MultiModelContainer, Protocol,
+    SingleModel, Translator,
 };
 use crate::model::embedded::FileError;
 use crate::model::{Forward, Model, ModelError};
@@ -34,6 +35,8 @@ pub struct LoadLimits {
     /// Where models, baselines and containers may be, also later, on each load and each connection.
     pub reach: Reach,
     pub containers: ContainerConfig,
+    /// A container must be there when an endpoint with it is opened.
+    pub asks_containers: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +51,8 @@ pub enum SetupError {
     ModelReach { place: String, reason: ReachError },
     #[error(transparent)]
     ContainerReach(ReachError),
+    #[error("GET {path}: {reason}")]
+    Container { path: String, reason: ContainerError },
     #[error(transparent)]
     BaselineFile(FetchError),
     #[error(transparent)]
@@ -153,7 +158,7 @@ pub(super) async fn parts(
 ) -> Result<Parts, SetupError> {
     let features = compiled(setup.features_attribute.as_deref()).map_err(SetupError::FeaturesAttribute)?;
     let bytes = baseline_bytes(&setup.baseline.source, limits).await?;
-    let baseline = Table::read(&bytes, setup.baseline.format, features.as_ref(), BASELINE_ROWS_MAX)?;
+    let baseline = read_baseline(&bytes, &setup.baseline, features.as_ref(), &limits.reach)?;
     let (n_features, n_baseline_rows) = (baseline.n_columns(), baseline.n_records());
     let cutter = cutter(&setup, &baseline)?.map(Arc::new);
     let (config, seed, kernel, estimator) = (&setup.config, setup.seed, setup.kernel, setup.estimator);
@@ -201,6 +206,22 @@ async fn baseline_bytes<'a>(source: &'a BaselineSource, limits: &LoadLimits) -> 
     }
 }
 
+/// Whoever names a file is not told what is in it, unless all files are theirs.
+fn read_baseline(
+    bytes: &[u8],
+    baseline: &Baseline,
+    features: Option<&Expression>,
+    reach: &Reach,
+) -> Result<Table, TableError> {
+    let table = Table::read(bytes, baseline.format, features, BASELINE_ROWS_MAX);
+    match baseline.source {
+        BaselineSource::Location(_) if !reach.is_everywhere() => {
+            table.map(Table::without_texts).map_err(TableError::without_texts)
+        }
+        BaselineSource::Location(_) | BaselineSource::Inline(_) => table,
+    }
+}
+
 /// None where no feature is a text that plays in units. The types fit the columns.
 fn cutter(setup: &ExplainerSetup, baseline: &Table) -> Result<Option<Cutter>, SetupError> {
     let expected = baseline.n_columns();
@@ -225,6 +246,10 @@ async fn models(source: &ContainerSource, limits: &LoadLimits) -> Result<Models,
         check_folder(folder, &limits.reach).map_err(SetupError::ModelFile)?;
     }
     let container = Arc::new(Container::new(&source.url, resolver, &limits.containers));
+    if limits.asks_containers {
+        let path = source.protocol.ready_path();
+        container.wait_for(&path).await.map_err(|reason| SetupError::Container { path, reason })?;
+    }
     Ok(match &source.models {
         Some(models) => {
             let load_wait = Duration::from_millis(limits.containers.model_load_ms);

@@ -34,12 +34,14 @@ pub enum StoreError {
     Io { place: String, reason: io::Error },
     #[error("{place}: another process uses this folder")]
     InUse { place: String },
-    #[error("{place}: larger than the limit of {bytes_max} bytes")]
-    TooLarge { place: String, bytes_max: u64 },
+    #[error("{place}: appeared while this process ran; start it again to take it over")]
+    Appeared { place: String },
+    #[error("{place}: {n_bytes} bytes are more than the limit of {bytes_max} bytes")]
+    TooLarge { place: String, n_bytes: u64, bytes_max: u64 },
 }
 
-/// A document holds what one request to the control plane brought, and a little more.
-const DOCUMENT_BYTES_MAX: u64 = 8 << 20;
+/// The largest holds two deployments of ten variants, each with its container.
+const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
 const EXTENSION: &str = "json";
 /// Of documents that are being written.
 const UNFINISHED: &str = "unfinished";
@@ -55,26 +57,22 @@ pub struct FolderStore {
 impl FolderStore {
     /// A folder that is there is taken; one that is not is not made.
     pub fn open(root: PathBuf) -> Result<Self, StoreError> {
-        let store = Self { root, lock: Mutex::default() };
-        if store.root.is_dir() {
-            store.acquire()?;
-        }
-        Ok(store)
+        let lock = if root.is_dir() { Some(lock(&root)?) } else { None };
+        Ok(Self { root, lock: Mutex::new(lock) })
     }
 
+    /// Makes the folder with the first document. What another process has put there in the meantime is not known here.
     fn acquire(&self) -> Result<(), StoreError> {
-        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if lock.is_some() {
+        let mut own = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if own.is_some() {
             return Ok(());
         }
-        let at_root = |reason| failed(&self.root, reason);
-        fs::create_dir_all(&self.root).map_err(at_root)?;
-        let file = File::create(self.root.join(LOCK)).map_err(at_root)?;
-        file.try_lock().map_err(|reason| match reason {
-            fs::TryLockError::WouldBlock => StoreError::InUse { place: self.root.display().to_string() },
-            fs::TryLockError::Error(reason) => at_root(reason),
-        })?;
-        *lock = Some(file);
+        if self.root.is_dir() {
+            return Err(StoreError::Appeared { place: self.root.display().to_string() });
+        }
+        let made = fs::create_dir_all(&self.root).and_then(|()| sync_folder_of(&self.root));
+        made.map_err(|reason| failed(&self.root, reason))?;
+        *own = Some(lock(&self.root)?);
         Ok(())
     }
 
@@ -113,18 +111,38 @@ impl Store for FolderStore {
     fn put(&self, document: &Document) -> Result<(), StoreError> {
         self.acquire()?;
         let path = self.path(&document.shelf, &document.key);
+        check_size(&path, document.bytes.len() as u64)?;
         write(&path, &document.bytes).map_err(|reason| failed(&path, reason))
     }
 
     fn remove(&self, shelf: &str, key: &str) -> Result<(), StoreError> {
         let path = self.path(shelf, key);
-        let removed = fs::remove_file(&path).and_then(|()| sync_folder_of(&path));
-        removed.map_err(|reason| failed(&path, reason))
+        let removed = match fs::remove_file(&path) {
+            Err(reason) if reason.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome,
+        };
+        removed.and_then(|()| sync_folder_of(&path)).map_err(|reason| failed(&path, reason))
     }
 
     fn place(&self, shelf: &str, key: &str) -> String {
         self.path(shelf, key).display().to_string()
     }
+}
+
+/// For as long as the file is open.
+fn lock(root: &Path) -> Result<File, StoreError> {
+    let at_root = |reason| failed(root, reason);
+    let file = File::create(root.join(LOCK)).map_err(at_root)?;
+    file.try_lock().map_err(|reason| match reason {
+        fs::TryLockError::WouldBlock => StoreError::InUse { place: root.display().to_string() },
+        fs::TryLockError::Error(reason) => at_root(reason),
+    })?;
+    Ok(file)
+}
+
+fn check_size(path: &Path, n_bytes: u64) -> Result<(), StoreError> {
+    let (place, bytes_max) = (path.display().to_string(), DOCUMENT_BYTES_MAX);
+    if n_bytes > bytes_max { Err(StoreError::TooLarge { place, n_bytes, bytes_max }) } else { Ok(()) }
 }
 
 fn failed(path: &Path, reason: io::Error) -> StoreError {
@@ -144,10 +162,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
-    let n_bytes = fs::metadata(path).map_err(|reason| failed(path, reason))?.len();
-    if n_bytes > DOCUMENT_BYTES_MAX {
-        return Err(StoreError::TooLarge { place: path.display().to_string(), bytes_max: DOCUMENT_BYTES_MAX });
-    }
+    check_size(path, fs::metadata(path).map_err(|reason| failed(path, reason))?.len())?;
     fs::read(path).map_err(|reason| failed(path, reason))
 }
 
@@ -238,10 +253,30 @@ mod tests {
         let (first, second) = (FolderStore::open(root.clone()), FolderStore::open(root.clone()));
         first.expect("opens").put(&document("a", "x", "1")).expect("writes");
         let first = FolderStore::open(root.clone()).expect("the other is gone");
-        let refused = second.expect("opens").put(&document("a", "x", "2")).expect_err("is in use");
-        assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
+        let refused = second.expect("opens").put(&document("a", "x", "2")).expect_err("is not known to it");
+        assert!(matches!(refused, StoreError::Appeared { .. }), "{refused}");
         assert!(matches!(FolderStore::open(root.clone()), Err(StoreError::InUse { .. })));
         assert_eq!(first.load().expect("loads"), [document("a", "x", "1")]);
+        fs::remove_dir_all(root).expect("is removed");
+    }
+
+    #[test]
+    fn a_document_that_could_not_be_read_again_is_not_written() {
+        let root = root("large");
+        let store = FolderStore::open(root.clone()).expect("opens");
+        let large = Document { bytes: vec![b' '; DOCUMENT_BYTES_MAX as usize + 1], ..document("a", "x", "") };
+        assert!(matches!(store.put(&large), Err(StoreError::TooLarge { n_bytes: 67_108_865, .. })));
+        assert_eq!(store.load().expect("loads"), []);
+        fs::remove_dir_all(root).expect("is removed");
+    }
+
+    #[test]
+    fn a_document_that_is_gone_is_removed() {
+        let root = root("gone");
+        let store = FolderStore::open(root.clone()).expect("opens");
+        store.put(&document("a", "x", "1")).expect("writes");
+        fs::remove_file(root.join("a/x.json")).expect("is there");
+        store.remove("a", "x").expect("is gone");
         fs::remove_dir_all(root).expect("is removed");
     }
 

@@ -283,13 +283,13 @@ async fn whatever_is_not_within_reach_is_refused_before_anything_is_asked() {
         ("Cargo.toml", &[], &["*"], "there is no such file below a folder of --file-root".to_owned()),
         ("file:///etc/passwd", &[], &["*"], "there is no such file below a folder of --file-root".to_owned()),
     ] {
-        let reach = Reach::confined(&[], backends).expect("are patterns");
+        let reach = Reach::confined(&[], &[], backends).expect("are patterns");
         let error = fetch_within(location, variables, &limits(), &reach).await.expect_err("is refused");
         assert_eq!(error, format!("{}: {expected}", shown(location)));
     }
     assert_eq!(server.n_requests.load(Ordering::SeqCst), 0);
-    let reach =
-        Reach::confined(&[concat!(env!("CARGO_MANIFEST_DIR"), "/docs").into()], &[place]).expect("is a pattern");
+    let reach = Reach::confined(&[concat!(env!("CARGO_MANIFEST_DIR"), "/docs").into()], &[], &[place])
+        .expect("is a pattern");
     assert_eq!(fetch_within(object, &variables, &limits(), &reach).await, Ok(b"7".to_vec()));
 }
 
@@ -297,7 +297,7 @@ async fn whatever_is_not_within_reach_is_refused_before_anything_is_asked() {
 fn a_folder_for_others_is_held_to_the_same_limits() {
     let root = env!("CARGO_MANIFEST_DIR");
     let reach =
-        Reach::confined(&[root.into()], &["*.s3.eu-west-1.amazonaws.com", "models.example"]).expect("fits");
+        Reach::confined(&[root.into()], &[], &["*.s3.eu-west-1.amazonaws.com", "models.example"]).expect("fits");
     let variables = [("AWS_REGION", "eu-west-1")];
     let check = |folder: &str, reach: &Reach| check_folder_as(folder, named(&variables), reach).is_ok();
     let below = format!("{root}/models/");

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use axum::http::HeaderName;
 use axum::http::request::Parts;
+use axum::http::{HeaderName, header};
 use bytes::Bytes;
 
 use crate::aws::signature::{self, AccessError, Caller, Head, Keys};
@@ -38,6 +38,20 @@ impl Gate {
             None => Ok(Caller::Known),
         };
         caller.map(Visitor).inspect_err(count)
+    }
+
+    /// The same for the control plane. Where everybody may call, pages that a browser of this machine shows may not:
+    /// they can reach a loopback address, and browsers name their origin.
+    pub(super) fn admit_control(&self, parts: &Parts) -> Result<Visitor, AccessError> {
+        if self.keys.is_none() && parts.headers.contains_key(header::ORIGIN) {
+            return Err(AccessError::WebPage).inspect_err(count);
+        }
+        self.admit(parts)
+    }
+
+    /// Whether strangers must not learn what there is.
+    pub(super) fn is_closed(&self) -> bool {
+        self.keys.is_some()
     }
 
     /// A request of metrics has no body.

@@ -40,7 +40,7 @@ async fn answer(
     if app.closed.load(Ordering::Relaxed) {
         return Err(InvokeError::Draining.into());
     }
-    let visitor = match app.gate.admit(parts) {
+    let visitor = match app.gate.admit_control(parts) {
         Ok(visitor) => visitor,
         Err(error) => {
             body::drain(body.into_data_stream()).await;

@@ -2,13 +2,14 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request as HttpRequest, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use futures_util::FutureExt;
 use tokio::time::timeout_at;
@@ -44,7 +45,8 @@ pub(super) async fn invoke_endpoint(
     let endpoint = app.registry.get(origin.endpoint);
     let variant = head::chosen(name.as_deref(), endpoint.as_deref(), &parts.headers);
     // A panic in one request is that request's failure.
-    let answered = answer(&app, &origin, variant.clone(), &parts, body, started);
+    let is_known = AtomicBool::new(!app.gate.is_closed());
+    let answered = answer(&app, &origin, variant.clone(), &parts, body, started, &is_known);
     let mut response = match AssertUnwindSafe(answered).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => respond::error(&error, &origin),
@@ -58,7 +60,7 @@ pub(super) async fn invoke_endpoint(
     }
     // Strangers are not told what there is.
     if let Ok(variant) = variant
-        && response.status() != StatusCode::FORBIDDEN
+        && is_known.load(Ordering::Relaxed)
     {
         let name = HeaderValue::from_str(&variant.name).expect("names are visible ASCII. This is a bug.");
         response.headers_mut().insert(headers::INVOKED_PRODUCTION_VARIANT, name);
@@ -75,9 +77,12 @@ async fn answer(
     parts: &Parts,
     body: Body,
     started: Instant,
+    is_known: &AtomicBool,
 ) -> Result<Response, InvokeError> {
     let deadline = tokio::time::Instant::from_std(started + app.config.deadline());
     let (head, payload) = receive(app, origin, variant, parts, body).await?;
+    is_known.store(true, Ordering::Relaxed);
+    let head = head?;
     // Only now: a slow sender takes no place of others.
     let place = app.admission.enter(origin.endpoint, app.registry.len())?;
     let waiting_since = Instant::now();
@@ -97,7 +102,7 @@ async fn receive(
     variant: Result<&Variant, NotThere>,
     parts: &Parts,
     body: Body,
-) -> Result<(Head, Payload), InvokeError> {
+) -> Result<(Result<Head, InvokeError>, Payload), InvokeError> {
     let visitor = app.admit().and_then(|()| Ok(app.gate.admit(parts)?));
     let read = visitor.and_then(|visitor| match Head::read(variant, origin, &parts.headers) {
         Err(error) if visitor.is_known() => Err(error),
@@ -113,7 +118,7 @@ async fn receive(
     };
     let payload = app.bodies.read(body).await?;
     visitor.verify(&payload.bytes).await?;
-    Ok((head?, payload))
+    Ok((head, payload))
 }
 
 /// The work on a request that has its turn.

@@ -17,6 +17,9 @@ const COLUMNS_MAX: usize = 65_536;
 /// Bytes of all cells together, as far as their ends are counted in u32.
 const CELL_BYTES_MAX: usize = u32::MAX as usize;
 
+/// Stands in errors for texts of records that whoever reads them may not see.
+const NOT_SHOWN: &str = "(not shown)";
+
 /// The spellings of all cells in one text, one after the other.
 #[derive(Debug)]
 pub struct Table {
@@ -25,6 +28,7 @@ pub struct Table {
     text: String,
     /// Where each cell ends in `text`, record by record.
     ends: Vec<u32>,
+    shows_texts: bool,
     numbers: OnceLock<Result<Array2<f32>, CellError>>,
 }
 
@@ -75,7 +79,12 @@ impl Table {
             Format::JsonLines => json_lines::read(payload, features, &mut rows)?,
         }
         let Rows { n_columns, text, ends, .. } = rows;
-        Ok(Self { format, n_columns, text, ends, numbers: OnceLock::new() })
+        Ok(Self { format, n_columns, text, ends, shows_texts: true, numbers: OnceLock::new() })
+    }
+
+    /// The same table, whose errors show nothing of what is in its cells.
+    pub fn without_texts(self) -> Self {
+        Self { shows_texts: false, numbers: OnceLock::new(), ..self }
     }
 
     pub fn format(&self) -> Format {
@@ -115,11 +124,46 @@ impl Table {
             *number = match encoding.code(column_idx, &text) {
                 Some(code) => code,
                 None => {
-                    parse_number(&text).map_err(|refuse| refuse(record_idx + 1, column_idx + 1, shorten(&text)))?
+                    let shown = || if self.shows_texts { shorten(&text) } else { NOT_SHOWN.to_owned() };
+                    parse_number(&text).map_err(|refuse| refuse(record_idx + 1, column_idx + 1, shown()))?
                 }
             };
         }
         Ok(numbers)
+    }
+}
+
+impl TableError {
+    /// The same fault at the same place, without what the record says there.
+    pub fn without_texts(self) -> Self {
+        match self {
+            Self::Json { record, reason } => Self::Json { record, reason: json_without_texts(reason) },
+            // Expressions name kinds of values and no values.
+            Self::Features { .. } => self,
+            Self::Empty
+            | Self::EmptyLine { .. }
+            | Self::NoFeatures { .. }
+            | Self::Width { .. }
+            | Self::TooWide { .. }
+            | Self::TooMany { .. }
+            | Self::TooLong { .. }
+            | Self::Csv { .. } => self,
+        }
+    }
+}
+
+fn json_without_texts(error: JsonError) -> JsonError {
+    let text = NOT_SHOWN.to_owned();
+    match error {
+        JsonError::Unexpected { byte, .. } => JsonError::Unexpected { byte, text },
+        JsonError::OutOfRange { byte, .. } => JsonError::OutOfRange { byte, text },
+        JsonError::KeyTwice { byte, .. } => JsonError::KeyTwice { byte, key: text },
+        // Its reason names a kind of escape or character.
+        JsonError::String { .. }
+        | JsonError::EndsEarly { .. }
+        | JsonError::TooDeep { .. }
+        | JsonError::TooManyValues { .. }
+        | JsonError::Payload(_) => error,
     }
 }
 
@@ -242,6 +286,33 @@ mod tests {
             ("[\"null\"]", Format::JsonLines, "record 1, column 1: \"null\" is not a number"),
         ] {
             assert_eq!(numbers(payload, format).expect_err(payload), text);
+        }
+    }
+
+    #[test]
+    fn errors_without_texts_keep_record_column_and_fault() {
+        let error = |payload: &str, format: Format| match Table::read(payload.as_bytes(), format, None, 5) {
+            Ok(table) => table.without_texts().encode(&Encoding::default()).expect_err(payload).to_string(),
+            Err(error) => error.without_texts().to_string(),
+        };
+        let (csv, lines) = (Format::Csv, Format::JsonLines);
+        for (payload, format, expected) in [
+            ("1,2\n3,secret\n", csv, "record 2, column 2: \"(not shown)\" is not a number"),
+            ("7e77\n", csv, "record 1, column 1: \"(not shown)\" is outside the range of float32"),
+            ("[1]\n[\"secret\"]", lines, "record 2, column 1: \"(not shown)\" is not a number"),
+            ("[secret]", lines, "record 1: byte 2: \"(not shown)\" is not what JSON has here"),
+            ("[1]\nsecret", lines, "record 2: byte 1: \"(not shown)\" is not what JSON has here"),
+            ("[7e777]", lines, "record 1: byte 2: the number (not shown) is outside the range of float64"),
+            ("[\"\\x\"]", lines, "record 1: byte 2: the string is not JSON: invalid escape"),
+            ("{\"secret\":1,\"secret\":2}", lines, "record 1: byte 13: the key \"(not shown)\" is there twice"),
+            (
+                "1,\"secret\"2",
+                csv,
+                "record 1, column 2: a closing quote is followed by more than a comma or a line break",
+            ),
+            ("[1]\n[1,2]", lines, "record 2 has 2 features instead of 1"),
+        ] {
+            assert_eq!(error(payload, format), expected);
         }
     }
 

@@ -110,6 +110,17 @@ async fn strangers_are_not_told_which_endpoints_there_are() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_too_large_to_verify_tells_nothing_either() {
+    let app = TestApp::behind(gate(true)).await;
+    let body = "1".repeat((6 << 20) + 1);
+    let signer = Signer { secret: "wrong", ..signer(&app) };
+    for endpoint in ["wine", "nowhere"] {
+        let answer = app.send(signer.sign(invoke(endpoint, body.clone()), &body)).await;
+        assert_eq!((answer.status, answer.header("x-amzn-invoked-production-variant")), (413, ""), "{endpoint}");
+    }
+}
+
+#[tokio::test]
 async fn no_body_is_taken_from_a_stranger() {
     let app = TestApp::behind(gate(true)).await;
     // A body over the limit would be refused for its size.

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::control_calls::{call, called, controlled, example, prepare, refused, settled};
-use crate::process::folder;
+use crate::control_calls::{call, called, controlled, controlled_treating, example, prepare, refused, settled};
+use crate::process::{Process, folder};
 use crate::show::show;
-use crate::support::{TestApp, invoke, records, with};
+use crate::support::{TestApp, example_folder, invoke, ms, records, with};
 
 /// Times are hidden; their form is not.
 fn without_times(text: &str) -> String {
@@ -260,4 +260,73 @@ async fn what_cannot_be_kept_is_not_done() {
     std::fs::remove_file(state.join("endpoint")).expect("removes");
     called(caller, "CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "e"})).await;
     assert_eq!(settled(caller, "e").await["EndpointStatus"], "InService");
+}
+
+#[tokio::test]
+async fn what_a_definition_file_describes_is_not_deployed_elsewhere() {
+    let process = Process::keeping(&folder("control-files").join("state"), &[&example_folder("wine")]);
+    let caller = &process.caller;
+    let variants = json!([{"VariantName": "v", "ModelName": "wine"}]);
+    let config = json!({"EndpointConfigName": "own", "ProductionVariants": variants});
+    assert!(
+        refused(caller, "CreateEndpointConfig", config).await.1.contains("only the file can change or use it")
+    );
+    let endpoint = json!({"EndpointName": "own", "EndpointConfigName": "wine"});
+    assert!(refused(caller, "CreateEndpoint", endpoint).await.1.contains("only the file can change or use it"));
+}
+
+#[tokio::test]
+async fn a_container_that_is_not_there_fails_the_endpoint_and_leaves_what_an_update_finds() {
+    let nobody =
+        std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free").local_addr().expect("is bound");
+    let state = folder("control-container").join("state");
+    let app = controlled_treating(&state, |containers| containers.container_ready_ms = 600).await;
+    let caller = app.caller();
+    prepare(caller, "e", "wine", &[("a", 1.0)]).await;
+    called(caller, "CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "e"})).await;
+    settled(caller, "e").await;
+    let container = json!({"Image": format!("http://{nobody}")});
+    called(caller, "CreateModel", json!({"ModelName": "gone", "PrimaryContainer": container})).await;
+    let variants = json!([{"VariantName": "v", "ModelName": "gone"}]);
+    called(caller, "CreateEndpointConfig", json!({"EndpointConfigName": "gone", "ProductionVariants": variants}))
+        .await;
+    called(caller, "CreateEndpoint", json!({"EndpointName": "gone", "EndpointConfigName": "gone"})).await;
+    let failed = settled(caller, "gone").await;
+    assert_eq!(failed["EndpointStatus"], "Failed");
+    assert_eq!(
+        failed["FailureReason"],
+        "variant v: PrimaryContainer: GET /ping: The model container could not be reached."
+    );
+    called(caller, "UpdateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "gone"})).await;
+    let kept = settled(caller, "e").await;
+    assert_eq!((&kept["EndpointStatus"], &kept["EndpointConfigName"]), (&json!("InService"), &json!("e")));
+    assert_eq!(app.send(invoke("e", records("wine", 1))).await.status, 200);
+}
+
+#[tokio::test]
+async fn pages_in_a_browser_may_not_call_without_a_key() {
+    let app = controlled(&folder("control-origin").join("state")).await;
+    let answer = app.send(with(call("ListModels", &json!({})), "origin", "http://evil.example")).await;
+    assert_eq!((answer.status, &answer.json()["__type"]), (403, &json!("AccessDeniedException")));
+}
+
+#[tokio::test]
+async fn descriptions_that_wait_leave_room_for_other_calls() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let container = json!({"Image": format!("http://{}", silent.local_addr().expect("is bound"))});
+    let state = folder("control-waiting").join("state");
+    let app = controlled_treating(&state, |containers| containers.container_ready_ms = 5_000).await;
+    let caller = app.caller();
+    called(caller, "CreateModel", json!({"ModelName": "e", "PrimaryContainer": container})).await;
+    let variants = json!([{"VariantName": "v", "ModelName": "e"}]);
+    called(caller, "CreateEndpointConfig", json!({"EndpointConfigName": "e", "ProductionVariants": variants}))
+        .await;
+    called(caller, "CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "e"})).await;
+    let describe = || app.begin(call("DescribeEndpoint", &json!({"EndpointName": "e"})));
+    let waiting: Vec<_> = (0..100).map(|_| describe()).collect();
+    tokio::time::sleep(ms(200)).await;
+    called(caller, "ListModels", json!({})).await;
+    for answer in waiting {
+        assert_eq!(answer.await.expect("ends").json()["EndpointStatus"], "Creating");
+    }
 }

@@ -6,6 +6,7 @@ use axum::http::Request;
 use bytes::Bytes;
 use explaind::aws::control::{Account, ControlPlane, Opener};
 use explaind::aws::definition::Defaults;
+use explaind::config::ContainerConfig;
 use explaind::endpoints::{FolderStore, Registry};
 use explaind::http::Gate;
 use http_body_util::Full;
@@ -38,9 +39,14 @@ pub async fn refused(caller: &Caller, operation: &str, input: Value) -> (String,
 
 /// A server without endpoints whose control plane keeps its state in this folder.
 pub async fn controlled(state: &Path) -> TestApp {
+    controlled_treating(state, |_| {}).await
+}
+
+/// The same, with other settings of containers.
+pub async fn controlled_treating(state: &Path, change: impl FnOnce(&mut ContainerConfig)) -> TestApp {
     let registry = Arc::new(Registry::default());
     let store = Arc::new(FolderStore::open(state.to_owned()).expect("opens"));
-    let opener = Opener::new(Arc::clone(shared()), limits(|_| {}), Defaults::default());
+    let opener = Opener::new(Arc::clone(shared()), limits(change), Defaults::default());
     let account = Account { id: "000000000000".to_owned(), region: "us-east-1".to_owned() };
     let control = ControlPlane::load(account, store, Arc::clone(&registry), opener).expect("loads");
     control.open_all().await;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::control_calls::{call, called, example, prepare, settled};
 use crate::process::{Process, explaind, folder, output};
-use crate::support::{Caller, ms, until};
+use crate::support::{Caller, example_folder, invoke, ms, records, until};
 
 const WRITERS: usize = 4;
 const WRITES_MIN: usize = 200;
@@ -152,7 +152,7 @@ async fn endpoints_serve_again_after_a_kill_even_without_their_models_and_config
     assert_eq!(after["CreationTime"], before["CreationTime"]);
     assert_eq!(after["ProductionVariants"][0]["CurrentWeight"], 7.0);
     assert_eq!(settled(&process.caller, "late").await["EndpointStatus"], "InService");
-    let answer = process.caller.send(crate::support::invoke("E", crate::support::records("wine", 1))).await;
+    let answer = process.caller.send(invoke("E", records("wine", 1))).await;
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
@@ -167,7 +167,7 @@ fn refusal(state: &Path, endpoints: &str) -> String {
 #[tokio::test]
 async fn a_name_in_a_file_and_in_the_state_refuses_to_start_naming_both_places() {
     let state = folder("both").join("state");
-    let wine = crate::support::example_folder("wine").display().to_string();
+    let wine = example_folder("wine").display().to_string();
     let process = Process::keeping(&state, &[]);
     prepare(&process.caller, "Wine", "wine", &[("a", 1.0)]).await;
     called(&process.caller, "CreateEndpoint", json!({"EndpointName": "Wine", "EndpointConfigName": "Wine"})).await;
@@ -182,7 +182,7 @@ async fn a_name_in_a_file_and_in_the_state_refuses_to_start_naming_both_places()
 async fn a_damaged_document_refuses_to_start_naming_it() {
     let state = folder("damaged").join("state");
     std::fs::create_dir_all(state.join("endpoint")).expect("creates");
-    let wine = crate::support::example_folder("wine").display().to_string();
+    let wine = example_folder("wine").display().to_string();
     for (name, text, reason) in [
         ("endpoint/a.json", "{\"name\":", "EOF while parsing"),
         ("endpoint/b.json", "{}", "missing field"),
@@ -195,4 +195,44 @@ async fn a_damaged_document_refuses_to_start_naming_it() {
         assert!(refusal.contains(name) && refusal.contains(reason), "{refusal}");
         std::fs::remove_file(path).expect("removes");
     }
+}
+
+/// A model file of its own, and an endpoint of that name, which is Updating to a container that never answers.
+async fn updating(caller: &Caller, folder: &Path, silent: &std::net::TcpListener) {
+    std::fs::copy(example_folder("wine").join("model.json"), folder.join("own.json")).expect("copies");
+    let container = format!("http://{}", silent.local_addr().expect("is bound"));
+    for (name, container) in
+        [("own", json!({"ModelDataUrl": folder.join("own.json")})), ("silent", json!({"Image": container}))]
+    {
+        called(caller, "CreateModel", json!({"ModelName": name, "PrimaryContainer": container})).await;
+        let variants = json!([{"VariantName": "v", "ModelName": name}]);
+        let config = json!({"EndpointConfigName": name, "ProductionVariants": variants});
+        called(caller, "CreateEndpointConfig", config).await;
+    }
+    called(caller, "CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "own"})).await;
+    settled(caller, "e").await;
+    called(caller, "UpdateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "silent"})).await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_tried_again_never_touches_a_newer_one_of_its_name() {
+    let folder = folder("stale");
+    let (state, silent) =
+        (folder.join("state"), std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free"));
+    let mut process = Process::keeping(&state, &[]);
+    updating(&process.caller, &folder, &silent).await;
+    process.kill();
+    std::fs::remove_file(folder.join("own.json")).expect("is there");
+
+    let process = Process::keeping(&state, &[]);
+    let caller = &process.caller;
+    let described = called(caller, "DescribeEndpoint", json!({"EndpointName": "e"})).await;
+    assert_eq!(described["EndpointStatus"], "Failed", "it does not open, and is tried again");
+    called(caller, "DeleteEndpoint", json!({"EndpointName": "e"})).await;
+    prepare(caller, "new", "wine", &[("v", 1.0)]).await;
+    called(caller, "CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "new"})).await;
+    let before = settled(caller, "e").await;
+    // Longer than it takes until the next attempt.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(called(caller, "DescribeEndpoint", json!({"EndpointName": "e"})).await, before);
 }

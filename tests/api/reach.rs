@@ -41,9 +41,17 @@ fn with_baseline(location: &str) -> Value {
     definition
 }
 
+fn with_baseline_lines(location: &str, features: &str) -> Value {
+    let mut definition = with_baseline(location);
+    definition.pointer_mut(URI).expect("is there")["MimeType"] = json!("application/jsonlines");
+    let clarify = definition.pointer_mut("/ExplainerConfig/ClarifyExplainerConfig").expect("is there");
+    clarify["InferenceConfig"]["FeaturesAttribute"] = json!(features);
+    definition
+}
+
 /// Below the folder `in`, and on hosts that the patterns fit.
 fn reach(root: &Path, backends: &[&str]) -> Reach {
-    Reach::confined(&[root.join("in")], backends).expect("makes sense")
+    Reach::confined(&[root.join("in")], &[], backends).expect("makes sense")
 }
 
 /// The member and the reason, without where the folders are.
@@ -128,6 +136,79 @@ async fn files_outside_are_refused_and_nothing_tells_whether_they_are_there() {
         let told = refusal(&reach, &many, &root).await;
         let reason = "there is no such folder below a folder of --file-root";
         assert_eq!(told, format!("PrimaryContainer.ModelDataUrl: {shown}: {reason}"));
+    }
+}
+
+#[tokio::test]
+async fn keys_and_state_of_the_server_are_not_there_for_others() {
+    let root = folders("kept");
+    let (keys, state) = (root.join("in/keys.json"), root.join("in/models/state"));
+    std::fs::write(&keys, "[{\"access_key_id\": \"AKIA\", \"secret_access_key\": \"secret\"}]\n").expect("writes");
+    std::fs::create_dir_all(&state).expect("is made");
+    std::fs::copy(root.join("in/model.json"), state.join("wine.json")).expect("copies");
+    let reach = Reach::confined::<&str>(&[root.join("in")], &[keys, state], &[]).expect("makes sense");
+    let opened = |definition: Value| {
+        let (reach, folder) = (reach.clone(), root.join("in"));
+        async move { open_within(&reach, &definition, &folder).await.map(drop).map_err(|error| error.to_string()) }
+    };
+    for name in ["keys.json", "models/../keys.json", "models/state/wine.json"] {
+        let baseline = with_baseline_lines(name, "[0].[secret_access_key]");
+        for definition in [baseline, wine(json!({ "ModelDataUrl": name }))] {
+            let told = opened(definition).await.expect_err("is kept");
+            assert!(told.ends_with("there is no such file below a folder of --file-root"), "{told}");
+        }
+    }
+    for folder in ["models/state", "models", "."] {
+        let told =
+            opened(wine(json!({ "ModelDataUrl": folder, "Mode": "MultiModel" }))).await.expect_err("is kept");
+        assert!(told.ends_with("there is no such folder below a folder of --file-root"), "{told}");
+    }
+    assert_eq!(opened(with_baseline("baseline.csv")).await, Ok(()));
+    assert_eq!(opened(wine(json!({ "ModelDataUrl": "models/wine.json" }))).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_file_that_others_name_as_a_baseline_shows_nothing_of_its_texts() {
+    let root = folders("untold");
+    let reach = reach(&root, &[]);
+    let member = "ExplainerConfig.ClarifyExplainerConfig.ShapConfig.ShapBaselineConfig";
+    let row = records("wine", 1);
+    let row = row.trim_end().split_once(',').expect("has cells").1;
+    for (expression, text, told) in [
+        (None, format!("secret,{row}\n"), "record 1, column 1: \"(not shown)\" is not a number"),
+        (Some("[0].[key]"), "[{\"key\": \"secret\"}]\n".to_owned(), "record 1 has 1 features instead of 13"),
+        (
+            Some("[0].key"),
+            format!("[{{\"key\": [\"secret\",{row}]}}]\n"),
+            "record 1, column 1: \"(not shown)\" is not a number",
+        ),
+        (Some("key"), "secret = 7\n".to_owned(), "record 1: byte 1: \"(not shown)\" is not what JSON has here"),
+    ] {
+        std::fs::write(root.join("in/notes"), text).expect("writes");
+        let definition = match expression {
+            Some(expression) => with_baseline_lines("notes", expression),
+            None => with_baseline("notes"),
+        };
+        assert_eq!(refusal(&reach, &definition, &root).await, format!("{member}: {told}"));
+    }
+    // The operator knows the file, and whoever gives a baseline itself knows it too.
+    std::fs::write(root.join("in/notes"), format!("secret,{row}\n")).expect("writes");
+    let mut definition = with_baseline("notes");
+    let shown = "record 1, column 1: \"secret\" is not a number";
+    assert_eq!(refusal(&Reach::operator(), &definition, &root).await, format!("{member}: {shown}"));
+    let mut inline = definition.clone();
+    *inline.pointer_mut(URI).expect("is there") =
+        json!({ "MimeType": "text/csv", "ShapBaseline": format!("secret,{row}") });
+    assert_eq!(refusal(&reach, &inline, &root).await, format!("{member}: {shown}"));
+    // One of many models meets the baseline when it is asked.
+    definition["PrimaryContainer"] = json!({ "ModelDataUrl": "models", "Mode": "MultiModel" });
+    for (reach, text) in [(reach, "(not shown)"), (Reach::operator(), "secret")] {
+        let endpoint = open_within(&reach, &definition, &root.join("in")).await.expect("opens");
+        let request = with(invoke("wine", records("wine", 1)), "x-amzn-sagemaker-target-model", "wine.json");
+        let answer = TestApp::with_endpoint(endpoint).await.send(request).await;
+        let told = format!("{answer:?}");
+        assert!(answer.status == 424 && told.contains(text), "{told}");
+        assert_eq!(told.contains("secret"), text == "secret", "{told}");
     }
 }
 

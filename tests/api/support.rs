@@ -324,7 +324,13 @@ async fn open_by(
 pub fn limits(change: impl FnOnce(&mut ContainerConfig)) -> LoadLimits {
     let mut containers = Defaults::parse_from(["test"]).containers;
     change(&mut containers);
-    LoadLimits { model_bytes_max: 64 << 20, baseline_bytes_max: 1 << 20, reach: Reach::operator(), containers }
+    LoadLimits {
+        model_bytes_max: 64 << 20,
+        baseline_bytes_max: 1 << 20,
+        reach: Reach::operator(),
+        containers,
+        asks_containers: false,
+    }
 }
 
 /// Per explained record and feature, one number per output.

@@ -11,7 +11,7 @@ pub fn admit(data: &[u8]) -> bool {
     let Some((pattern, Ok(url))) = first_line(data).map(|(line, rest)| (line, std::str::from_utf8(rest))) else {
         return false;
     };
-    let reach = match Reach::confined(&[], &[pattern]) {
+    let reach = match Reach::confined(&[], &[], &[pattern]) {
         Ok(reach) => reach,
         Err(error) => {
             check_text(&error.to_string(), ERROR_BYTES_MAX);

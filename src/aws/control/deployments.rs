@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::account::{Account, Kind};
-use super::catalog::{Catalog, EndpointConfig, find};
+use super::catalog::{Catalog, EndpointConfig, find_own};
 use super::error::ControlError;
 use super::input::Input;
 use super::models;
@@ -22,7 +22,7 @@ pub fn deployment(
 ) -> Result<Deployment, ControlError> {
     check_deployment_config(input)?;
     let name = input.text("EndpointConfigName");
-    let config = find(&catalog.configs, account, Kind::EndpointConfig, name)?;
+    let config = find_own(&catalog.configs, account, Kind::EndpointConfig, name)?;
     Ok(Deployment {
         config_name: config.name.clone(),
         started_ms: now.0,
@@ -39,7 +39,7 @@ fn variants(
 ) -> Result<Vec<DeployedVariant>, ControlError> {
     let given = Input(&config.body.0).structures("ProductionVariants");
     let deployed = given.map(|variant| {
-        let model = find(&catalog.models, account, Kind::Model, variant.text("ModelName"))?;
+        let model = find_own(&catalog.models, account, Kind::Model, variant.text("ModelName"))?;
         Ok(DeployedVariant {
             name: variant.text("VariantName").to_owned(),
             weight: variant.find_number("InitialVariantWeight").unwrap_or(WEIGHT),

@@ -31,7 +31,7 @@ pub fn create(catalog: &Catalog, account: &Account, input: Input, now: Timestamp
     check_tags(&tags)?;
     check_free(&catalog.configs, account, Kind::EndpointConfig, name)?;
     for variant in input.structures("ProductionVariants") {
-        find(&catalog.models, account, Kind::Model, variant.text("ModelName"))?;
+        find_own(&catalog.models, account, Kind::Model, variant.text("ModelName"))?;
     }
     let record = Record::new(name, now, tags, Given(input.without(&[NAME, "Tags"])));
     let arn = account.arn(Kind::EndpointConfig, name);

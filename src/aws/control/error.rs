@@ -19,7 +19,7 @@ pub enum ControlError {
     NotFound { kind: Kind, arn: String },
     #[error("Cannot create already existing {} \"{arn}\".", .kind.text())]
     Exists { kind: Kind, arn: String },
-    #[error("The {} \"{arn}\" comes from a definition file of this server: only the file can change it.", .kind.text())]
+    #[error("The {} \"{arn}\" comes from a definition file of this server; only the file can change or use it.", .kind.text())]
     FromFile { kind: Kind, arn: String },
     #[error("Cannot update in-progress endpoint \"{0}\".")]
     InProgress(String),
@@ -36,8 +36,10 @@ pub enum ControlError {
     /// Of what stands before the operation: the body and who sends it.
     #[error(transparent)]
     Request(#[from] InvokeError),
+    #[error("With this the endpoint takes {n_bytes} bytes to keep; the limit is {limit} bytes.")]
+    TooLarge { n_bytes: u64, limit: u64 },
     #[error("the state could not be written: {0}")]
-    Store(#[from] StoreError),
+    Store(StoreError),
     #[error("the call panicked")]
     Panicked,
 }
@@ -60,7 +62,8 @@ impl ControlError {
             | Self::Exists { .. }
             | Self::FromFile { .. }
             | Self::InProgress(_)
-            | Self::Failed(_) => "ValidationException",
+            | Self::Failed(_)
+            | Self::TooLarge { .. } => "ValidationException",
             Self::LimitExceeded { .. } => "ResourceLimitExceeded",
             Self::UnknownOperation { .. } => "UnknownOperationException",
             Self::NotJson(_) => "SerializationException",
@@ -90,5 +93,14 @@ impl ControlError {
             error => error.to_string(),
         };
         json!({ "__type": self.code(), "message": message })
+    }
+}
+
+impl From<StoreError> for ControlError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::TooLarge { n_bytes, bytes_max, .. } => Self::TooLarge { n_bytes, limit: bytes_max },
+            error => Self::Store(error),
+        }
     }
 }

@@ -20,7 +20,7 @@ impl FileEndpoint {
     pub(super) fn add_to(self, catalog: &mut Catalog) {
         let Self { name, definition, written } = self;
         let (definition, written) = (Input(&definition), Timestamp::from(written));
-        let container = definition.structure("PrimaryContainer").map(|given| given.0.clone()).unwrap_or_default();
+        let container = definition.structure("PrimaryContainer").map(shown).unwrap_or_default();
         let explainer_config = definition.structure("ExplainerConfig").map(|given| given.0.clone());
         let variant = json!({"VariantName": VARIANT, "ModelName": name, "InitialVariantWeight": 1.0});
         let mut config = Object::from_iter([("ProductionVariants".to_owned(), json!([variant]))]);
@@ -46,6 +46,16 @@ impl FileEndpoint {
         let body = EndpointBody { status, failure_reason: None, deployment, next: None, closed_reason: None };
         catalog.apply(Change::Endpoint(Box::new(from_file(&name, written, body))));
     }
+}
+
+/// Our own variables are what a caller must know; what else stands in the Environment of a file may be a secret.
+fn shown(container: Input) -> Object {
+    let mut container = container.0.clone();
+    if let Some(Value::Object(environment)) = container.get_mut("Environment") {
+        let foreign = environment.iter_mut().filter(|(name, _)| !name.starts_with("EXPLAIND_"));
+        foreign.for_each(|(_, value)| *value = "(not shown)".into());
+    }
+    container
 }
 
 fn from_file<B>(name: &str, written: Timestamp, body: B) -> Record<B> {

@@ -2,9 +2,11 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::time::timeout;
 
 use super::account::{Account, Kind, key};
 use super::answer::{Step, Then};
@@ -26,13 +28,16 @@ use crate::telemetry;
 /// Calls under way, those included that wait for another's write.
 const CALLS_MAX: usize = 64;
 
+/// One more waits so long for its place.
+const CALL_WAIT: Duration = Duration::from_secs(5);
+
 pub struct ControlPlane {
     account: Account,
     pub(super) catalog: Mutex<Catalog>,
     store: Arc<dyn Store>,
     pub(super) registry: Arc<Registry>,
     pub(super) opener: Arc<Opener>,
-    calls: Semaphore,
+    calls: Arc<Semaphore>,
     /// An endpoint's status is no longer a passing one.
     pub(super) settled: Notify,
 }
@@ -61,7 +66,7 @@ impl ControlPlane {
             let place = || store.place(&document.shelf, &document.key);
             catalog.read(&document).map_err(|reason| StateError::Document { place: place(), reason })?;
         }
-        let (catalog, calls, settled) = (Mutex::new(catalog), Semaphore::new(CALLS_MAX), Notify::new());
+        let (catalog, calls, settled) = (Mutex::new(catalog), Arc::new(Semaphore::new(CALLS_MAX)), Notify::new());
         Ok(Arc::new(Self { account, catalog, store, registry, opener, calls, settled }))
     }
 
@@ -86,12 +91,17 @@ impl ControlPlane {
     /// One call: the target as the client names it, and its body.
     pub async fn call(self: &Arc<Self>, target: &str, body: &[u8]) -> Result<Vec<u8>, ControlError> {
         let operation = Operation::read(target)?;
-        let _place = self.calls.try_acquire().map_err(|_| ControlError::Throttled { limit: CALLS_MAX })?;
         let input = json::read_object(body).map_err(ControlError::NotJson)?;
         service_model::check(operation.name(), &input)?;
+        if operation == Operation::DescribeEndpoint {
+            self.wait_until_settled(Input(&input).text("EndpointName")).await;
+        }
+        let place = timeout(CALL_WAIT, Arc::clone(&self.calls).acquire_owned()).await;
+        let place = place.map_err(|_| ControlError::Throttled { limit: CALLS_MAX })?;
         // A client that hangs up leaves nothing half done.
         let plane = Arc::clone(self);
         let work = tokio::spawn(async move {
+            let _place = place;
             let work = AssertUnwindSafe(plane.run(operation, &input)).catch_unwind();
             work.await.unwrap_or_else(|_| {
                 telemetry::count_panic();
@@ -104,9 +114,6 @@ impl ControlPlane {
     async fn run(self: &Arc<Self>, operation: Operation, input: &Object) -> Result<Vec<u8>, ControlError> {
         use Operation as Op;
         let (account, input, now) = (&self.account, Input(input), Timestamp::now());
-        if operation == Op::DescribeEndpoint {
-            self.wait_until_settled(input.text("EndpointName")).await;
-        }
         let mut catalog = self.catalog.lock().await;
         let step = match operation {
             Op::DescribeModel => return models::describe(&catalog, account, input),

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::account::key;
 use super::catalog::{Change, Endpoint};
+use super::opening::Containers;
 use super::plane::ControlPlane;
-use super::resources::Status;
+use super::resources::{Deployment, Status};
 use super::timestamp::Timestamp;
 use crate::endpoints::{Endpoint as Serving, Variant};
 
@@ -20,62 +22,76 @@ const DESCRIBE_WAIT: Duration = Duration::from_secs(2);
 const REOPEN_PAUSE: Duration = Duration::from_secs(5);
 const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(300);
 
+/// So long the port of a new process waits for the endpoints of the one before.
+const REOPEN_WAIT: Duration = Duration::from_secs(30);
+
+/// What came of opening an endpoint that served before.
+enum Reopened {
+    Serves,
+    Fails,
+    /// It is not there any more.
+    Gone,
+}
+
 impl ControlPlane {
-    /// Opens what the store holds: what served is served again when this returns, or is tried again and again; what was
-    /// under way goes on.
+    /// Opens what the store holds. What served is served again when this returns, but for what takes longer than
+    /// others may be kept waiting; that, and what does not open, goes on being tried. What was under way goes on.
     pub async fn open_all(self: &Arc<Self>) {
         let records: Vec<Endpoint> = self.catalog.lock().await.endpoints.values().cloned().collect();
         let own = records.into_iter().filter(|record| !record.is_from_file);
-        join_all(own.map(|record| self.reopen(record))).await;
-    }
-
-    async fn reopen(self: &Arc<Self>, record: Endpoint) {
-        let served = matches!(record.body.status, Status::InService | Status::Updating);
-        if !served || self.serve_again(&record).await {
-            self.go_on(&record);
-        } else {
-            let plane = Arc::clone(self);
-            tokio::spawn(async move { plane.reopen_in_time(record).await });
+        let openings: Vec<_> = own
+            .map(|record| {
+                let (plane, (done, is_done)) = (Arc::clone(self), oneshot::channel());
+                tokio::spawn(async move { plane.reopen(record, done).await });
+                is_done
+            })
+            .collect();
+        if timeout(REOPEN_WAIT, join_all(openings)).await.is_err() {
+            tracing::warn!("some endpoints are still being opened");
         }
     }
 
-    async fn reopen_in_time(self: &Arc<Self>, record: Endpoint) {
+    /// `first` is told when the first attempt has ended.
+    async fn reopen(self: &Arc<Self>, record: Endpoint, first: oneshot::Sender<()>) {
+        let mut first = Some(first);
         let mut pause = REOPEN_PAUSE;
-        loop {
-            sleep(pause).await;
-            if self.serve_again(&record).await {
-                return self.go_on(&record);
+        if matches!(record.body.status, Status::InService | Status::Updating) {
+            loop {
+                let outcome = self.serve_again(&record).await;
+                drop(first.take());
+                match outcome {
+                    Reopened::Serves => break,
+                    Reopened::Gone => return,
+                    Reopened::Fails => sleep(pause).await,
+                }
+                pause = (2 * pause).min(REOPEN_PAUSE_MAX);
             }
-            pause = (2 * pause).min(REOPEN_PAUSE_MAX);
         }
-    }
-
-    fn go_on(self: &Arc<Self>, record: &Endpoint) {
         if record.body.status.is_passing() {
             self.begin_opening(key(&record.name));
         }
     }
 
-    /// False where it does not open. One that was deleted in the meantime, even if another one has its name now, needs
-    /// no opening.
-    async fn serve_again(&self, record: &Endpoint) -> bool {
-        if !self.catalog.lock().await.endpoints.get(&key(&record.name)).is_some_and(|now| is_same(now, record)) {
-            return true;
+    /// Unless it was deleted in the meantime, even if another one has its name now.
+    async fn serve_again(&self, record: &Endpoint) -> Reopened {
+        let key = key(&record.name);
+        if !self.catalog.lock().await.endpoints.get(&key).is_some_and(|now| is_same(now, record)) {
+            return Reopened::Gone;
         }
-        let opened = self.opener.open(&record.name, &record.body.deployment).await;
+        let opened = self.opener.open(&record.name, &record.body.deployment, Containers::Trusted).await;
         let mut catalog = self.catalog.lock().await;
-        let now = catalog.endpoints.get_mut(&key(&record.name)).filter(|now| is_same(now, record));
-        let Some(now) = now else { return true };
+        let now = catalog.endpoints.get_mut(&key).filter(|now| is_same(now, record));
+        let Some(now) = now else { return Reopened::Gone };
         now.body.closed_reason = opened.as_ref().err().cloned();
         match opened {
             Ok(variants) => {
                 tracing::info!(endpoint = record.name, "the endpoint is open again");
                 self.registry.put(Serving::new(record.name.clone(), variants));
-                true
+                Reopened::Serves
             }
             Err(reason) => {
                 tracing::error!(endpoint = record.name, reason, "the endpoint does not open; it is tried again");
-                false
+                Reopened::Fails
             }
         }
     }
@@ -96,19 +112,22 @@ impl ControlPlane {
     pub(super) fn begin_opening(self: &Arc<Self>, key: String) {
         let plane = Arc::clone(self);
         tokio::spawn(async move {
-            let Some(record) = plane.catalog.lock().await.endpoints.get(&key).cloned() else { return };
-            let deployment = record.body.next.as_ref().unwrap_or(&record.body.deployment);
-            let opened = plane.opener.open(&record.name, deployment).await;
-            plane.settle(&key, opened).await;
+            let record = plane.catalog.lock().await.endpoints.get(&key).cloned();
+            let Some(record) = record.filter(|record| record.body.status.is_passing()) else { return };
+            let opened = plane.opener.open(&record.name, pending(&record), Containers::Asked).await;
+            plane.settle(&record, opened).await;
             plane.settled.notify_waiters();
         });
     }
 
-    /// What was opened serves from now on; what could not be opened leaves what was there.
-    async fn settle(&self, key: &str, opened: Result<Vec<Variant>, String>) {
+    /// What was opened serves from now on; what could not be opened leaves what was there. `then` is what was opened:
+    /// it may have made room for another one of its name.
+    async fn settle(&self, then: &Endpoint, opened: Result<Vec<Variant>, String>) {
         let mut catalog = self.catalog.lock().await;
-        let passing = catalog.endpoints.get(key).filter(|record| record.body.status.is_passing());
-        let Some(mut record) = passing.cloned() else { return };
+        let now = catalog.endpoints.get(&key(&then.name)).filter(|now| is_same(now, then));
+        let is_awaited =
+            |now: &&Endpoint| now.body.status.is_passing() && pending(now).started_ms == pending(then).started_ms;
+        let Some(mut record) = now.filter(is_awaited).cloned() else { return };
         let body = &mut record.body;
         let next = body.next.take();
         body.failure_reason = opened.as_ref().err().cloned();
@@ -154,6 +173,12 @@ impl ControlPlane {
     }
 }
 
+/// What is to serve.
+fn pending(record: &Endpoint) -> &Deployment {
+    record.body.next.as_ref().unwrap_or(&record.body.deployment)
+}
+
+/// Created by the same call.
 fn is_same(now: &Endpoint, then: &Endpoint) -> bool {
     now.created_ms == then.created_ms
 }

@@ -50,7 +50,7 @@ pub fn member(error: &SetupError) -> &'static str {
         | SetupError::Model { .. }
         | SetupError::ModelFolder { .. }
         | SetupError::ModelReach { .. } => "PrimaryContainer.ModelDataUrl",
-        SetupError::ContainerReach(_) => "PrimaryContainer",
+        SetupError::Container { .. } | SetupError::ContainerReach(_) => "PrimaryContainer",
         SetupError::BaselineFile(_) => in_clarify!("ShapConfig.ShapBaselineConfig.ShapBaselineUri"),
         SetupError::BaselineTable(_) | SetupError::BaselineCell(_) | SetupError::Baseline(_) => {
             in_clarify!("ShapConfig.ShapBaselineConfig")

@@ -57,6 +57,8 @@ pub enum AccessError {
     SessionToken { access_key_id: String },
     #[error("The bearer key is not a key of this server.")]
     Bearer,
+    #[error("Web pages may not call without a key.")]
+    WebPage,
 }
 
 impl AccessError {
@@ -81,7 +83,7 @@ impl AccessError {
             | Self::ContentHash
             | Self::Mismatch { .. } => "InvalidSignatureException",
             Self::UnknownKey | Self::SessionToken { .. } => "UnrecognizedClientException",
-            Self::Bearer => "AccessDeniedException",
+            Self::Bearer | Self::WebPage => "AccessDeniedException",
         }
     }
 
@@ -94,6 +96,7 @@ impl AccessError {
             Self::UnknownKey => "unknown key",
             Self::SessionToken { .. } => "wrong session token",
             Self::Bearer => "unknown bearer key",
+            Self::WebPage => "web page",
             Self::Terminator | Self::Service | Self::ScopeDate { .. } => "wrong scope",
             Self::Unsigned(_) => "unsigned header",
             _ => "incomplete",

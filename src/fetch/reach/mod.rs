@@ -1,5 +1,5 @@
-//! Which places a definition may name: all of them where the operator wrote it, else files below some folders and hosts
-//! that fit some patterns. A host is looked at again on each connection, by the addresses that its name leads to then.
+//! Which places a definition may name: all of them where the operator wrote it, else files below some folders, none of
+//! the server's own, and hosts that fit some patterns. A host is looked at again on each connection, by the addresses that its name leads to then.
 
 mod addresses;
 mod backend;
@@ -70,13 +70,18 @@ impl Reach {
         Self(None)
     }
 
-    /// Of definitions that others make: files below `file_roots`, and hosts that one of `backends` fits.
-    pub fn confined<B: AsRef<str>>(file_roots: &[PathBuf], backends: &[B]) -> Result<Self, ReachSettingError> {
-        Self::confined_by(file_roots, backends, system_lookup)
+    /// Of definitions that others make: files below `file_roots`, and hosts that one of `backends` fits. Never files and
+    /// folders that are `kept`, what is below them, and folders of models that lead to them.
+    pub fn confined<B: AsRef<str>>(
+        file_roots: &[PathBuf],
+        kept: &[PathBuf],
+        backends: &[B],
+    ) -> Result<Self, ReachSettingError> {
+        Self::confined_by(Roots::open(file_roots, kept)?, backends, system_lookup)
     }
 
     fn confined_by<B: AsRef<str>>(
-        file_roots: &[PathBuf],
+        roots: Roots,
         backends: &[B],
         lookup: Lookup,
     ) -> Result<Self, ReachSettingError> {
@@ -85,10 +90,10 @@ impl Reach {
             Backend::read(pattern.as_ref()).ok_or(ReachSettingError::AllowBackend { number: i + 1 })
         };
         let backends = backends.iter().enumerate().map(read).collect::<Result<_, _>>()?;
-        Ok(Self(Some(Arc::new(Confined { roots: Roots::open(file_roots)?, backends, lookup }))))
+        Ok(Self(Some(Arc::new(Confined { roots, backends, lookup }))))
     }
 
-    pub(super) fn is_everywhere(&self) -> bool {
+    pub fn is_everywhere(&self) -> bool {
         self.0.is_none()
     }
 

@@ -34,7 +34,8 @@ fn label(addresses: &[&str]) -> String {
 }
 
 fn reach(backends: &[&str]) -> Reach {
-    Reach::confined_by(&[], backends, spelled_lookup).expect("are patterns")
+    let roots = Roots::open(&[], &[]).expect("there is none");
+    Reach::confined_by(roots, backends, spelled_lookup).expect("are patterns")
 }
 
 /// Where a backend may be connected to, or why not.
@@ -169,13 +170,13 @@ async fn names_are_looked_at_again_on_each_connection() {
 
 #[test]
 fn settings_that_make_no_sense_are_named_without_what_they_may_hide() {
-    let error = Reach::confined(&[], &["a", "http://user:secret@b"]).expect_err("is no pattern").to_string();
+    let error = Reach::confined(&[], &[], &["a", "http://user:secret@b"]).expect_err("is no pattern").to_string();
     assert!(
         error.starts_with("--allow-backend: the pattern number 2 must be HOST, HOST:PORT or SCHEME"),
         "{error}"
     );
     assert!(!error.contains("secret"));
-    let error = Reach::confined::<&str>(&["no/such".into()], &[]).expect_err("is no folder").to_string();
+    let error = Reach::confined::<&str>(&["no/such".into()], &[], &[]).expect_err("is no folder").to_string();
     assert!(error.starts_with("--file-root no/such: "), "{error}");
 }
 
@@ -209,7 +210,7 @@ fn paths_lead_below_a_root_or_nowhere_and_nothing_tells_what_is_outside() {
         symlink(to, inside.join(link)).expect("is made");
     }
     symlink("in", root.join("also")).expect("is made");
-    let reach = Reach::confined::<&str>(&[root.join("also")], &[]).expect("is a folder");
+    let reach = Reach::confined::<&str>(&[root.join("also")], &[], &[]).expect("is a folder");
     let text = |path: &str| path.replace("ROOT", &root.display().to_string());
     for path in
         ["ROOT/in/m", "ROOT/also/m", "ROOT/in/f/../m", "ROOT/in/in-file", "ROOT/gone/../in/m", "/../ROOT/in/./m"]
@@ -252,5 +253,60 @@ fn paths_lead_below_a_root_or_nowhere_and_nothing_tells_what_is_outside() {
     ] {
         assert_eq!(reach.foreign_folder(Path::new(&text(path))).is_ok(), expected, "{path}");
     }
+    std::fs::remove_dir_all(root).expect("is removed");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_server_keeps_is_never_within_reach_nor_a_folder_that_leads_to_it() {
+    use std::fs::{create_dir_all, write};
+    use std::os::unix::fs::symlink;
+
+    let root = two_folders("kept");
+    let inside = root.join("in");
+    create_dir_all(inside.join("models/keys")).expect("is made");
+    create_dir_all(inside.join("later")).expect("is made");
+    write(inside.join("models/keys/k"), "k").expect("writes");
+    write(inside.join("models/keys/m"), "m").expect("writes");
+    symlink("models/keys/k", inside.join("k")).expect("is made");
+    symlink("in", root.join("also")).expect("is made");
+    symlink("later", inside.join("state-link")).expect("is made");
+    // The keys by a link to them; the state by a link to a folder above it, before it is there.
+    let kept = [inside.join("k"), root.join("also/gone/../later/state"), PathBuf::new()];
+    let reach = Reach::confined::<&str>(std::slice::from_ref(&inside), &kept, &[]).expect("is a folder");
+    let look = |path: &str| {
+        let path = inside.join(path);
+        (reach.file(&path).is_ok(), reach.folder(&path).is_ok(), reach.foreign_folder(&path).is_ok())
+    };
+    for is_made in [false, true] {
+        if is_made {
+            create_dir_all(inside.join("later/state/model")).expect("is made");
+            write(inside.join("later/state/model/a.json"), "a").expect("writes");
+        }
+        for path in [
+            "k",
+            "models/keys/k",
+            "models/keys",
+            "models",
+            ".",
+            "later",
+            "later/state",
+            "later/state/",
+            "later/state/model",
+            "later/state/model/a.json",
+            "state-link/state/model/a.json",
+            "f/../later/state/model",
+        ] {
+            assert_eq!(look(path), (false, false, false), "{path} {is_made}");
+        }
+        assert_eq!(look("m"), (true, false, true));
+        assert_eq!(look("models/keys/m"), (true, false, true));
+        assert_eq!(look("f"), (false, true, true));
+        assert_eq!(look("later/stateless"), (false, false, true));
+    }
+    // Keys that are changed by linking them anew.
+    std::fs::remove_file(inside.join("k")).expect("is removed");
+    symlink("models/keys/m", inside.join("k")).expect("is made");
+    assert_eq!(look("models/keys/m"), (false, false, false));
     std::fs::remove_dir_all(root).expect("is removed");
 }

@@ -19,6 +19,9 @@ use crate::telemetry;
 /// A container that says nothing for so long is not there, however long it may take.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// Between two questions whether a container is there.
+const READY_PAUSE: Duration = Duration::from_millis(500);
+
 /// Requests that are ready to be sent or under way, for each one under way.
 const BODIES_PER_REQUEST: usize = 2;
 
@@ -81,6 +84,19 @@ impl Container {
             tokio::time::sleep(pause).await;
         }
         unreachable!("repetitions have an end. This is a bug.")
+    }
+
+    /// Until it answers a `GET` of this path, whatever it says of it: some containers have no such path. One that answers
+    /// 5xx is still on its way.
+    pub async fn wait_for(&self, path: &str) -> Result<(), ContainerError> {
+        let end = Instant::now() + Duration::from_millis(self.config.container_ready_ms);
+        loop {
+            match self.manage(Method::GET, path, None, end.min(Instant::now() + SILENCE)).await {
+                Ok(_) | Err(ContainerError::Refused { status: ..500, .. }) => return Ok(()),
+                Err(error) if Instant::now() + READY_PAUSE >= end => return Err(error),
+                Err(_) => tokio::time::sleep(READY_PAUSE).await,
+            }
+        }
     }
 
     /// One request that is no invocation, once. It may take as long as it likes: it takes no place of others, and says

@@ -8,12 +8,13 @@ import boto3
 import pytest
 import service_model
 from botocore.exceptions import ClientError
+from conftest import Reply
 from violations import Shapes, lower
 
 ROOT = Path(__file__).parents[3]
 MODEL = json.loads(service_model.FILE.read_text())
 SHAPES = Shapes(MODEL["shapes"])
-IMAGE = "http://127.0.0.1:1"
+IMAGE = "stub/model:1"
 # Where Describe shows the members of a request.
 DESCRIBED = {
     "CreateModel": ("describe_model", "ModelName"),
@@ -46,8 +47,12 @@ def of_state(state):
 
 
 @pytest.fixture(scope="module")
-def client(serve, examples, tmp_path_factory):
-    environment = {"EXPLAIND_STATE": str(tmp_path_factory.mktemp("state"))}
+def client(serve, stub, examples, tmp_path_factory):
+    container = stub(lambda asked: Reply("0.5"))
+    environment = {
+        "EXPLAIND_STATE": str(tmp_path_factory.mktemp("state")),
+        "EXPLAIND_CONTAINER_MAP": f"{IMAGE}={container.url}",
+    }
     client = boto3.client(
         "sagemaker",
         endpoint_url=serve(examples / "wine" / "endpoint.json", environment=environment).url,
