@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::config::{Kernel, SampledEstimator};
 use crate::model::container::Protocol;
 use crate::records::Format;
+pub use crate::records::units::Granularity;
 use crate::shap::Link;
 
 /// Everything that defines an endpoint, in our own words.
@@ -73,13 +74,6 @@ pub struct TextSetup {
     pub granularity: Granularity,
     /// A code of the service's list.
     pub language: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Granularity {
-    Token,
-    Sentence,
-    Paragraph,
 }
 
 #[derive(Debug)]

@@ -16,6 +16,7 @@ mod payload;
 mod spelled;
 mod table;
 mod template;
+pub mod units;
 
 pub use answer::{AnswerError, AnswerLayout, Scores, answer_records};
 pub use cell::{Cell, Spelling};
