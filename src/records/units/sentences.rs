@@ -27,3 +27,33 @@ pub fn split(text: &str, tokens: &[Range<usize>]) -> Vec<Range<usize>> {
     let spans = starts.iter().zip(ends).map(|(&start, end)| super::trimmed(text, start..end));
     spans.filter(|span| !span.is_empty()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Granularity, split};
+
+    #[test]
+    fn a_sentence_ends_at_a_full_stop_of_any_script_but_not_at_an_ellipsis_or_an_abbreviation() {
+        for (code, text, expected) in [
+            ("en", "One. Two! Three? Four", "One.¦Two!¦Three?¦Four"),
+            ("en", "Wait... what?! \"Yes.\" (No!) Ok..then", "Wait... what?! \"¦Yes.\" (¦No!)¦Ok..then"),
+            (
+                "en",
+                "Mr. Smith went to the U.S. in Jan. 5 p.m. it was.",
+                "Mr. Smith went to the U.S. in Jan. 5 p.m. it was.",
+            ),
+            ("en", "!Hi there!! \n\n bye.", "!¦Hi there!!¦bye."),
+            ("en", "a.b. c", "a.b.¦c"),
+            ("en", ". . .", ". . ."),
+            ("hi", "यह है। वह है॥ क्या?", "यह है।¦वह है॥ क्या?"),
+            ("ar", "مرحبا؟ نعم. لا۔", "مرحبا؟¦نعم.¦لا۔"),
+            ("zh", "我爱北京。你好！真的？对", "我爱北京。¦你好！¦真的？¦对"),
+            ("en", "Ends here.Then", "Ends here.¦Then"),
+            ("en", "Hm…ok. fine!) and", "Hm…ok.¦fine!)¦and"),
+        ] {
+            let sentences = split(text, Granularity::Sentence, code);
+            let texts: Vec<_> = sentences.iter().map(|sentence| sentence.partial_text(text)).collect();
+            assert_eq!(texts.join("¦"), expected);
+        }
+    }
+}

@@ -143,3 +143,59 @@ impl Cutter<'_> {
         self.push(offset + start..offset + word.len());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn english_is_cut_as_spacy_cuts_it() {
+        for (text, expected) in [
+            (
+                "It's we've haven't can't cannot I'd've gonna let's y'all o'clock",
+                "It¦'s¦we¦'ve¦have¦n't¦ca¦n't¦can¦not¦I¦'d¦'ve¦gon¦na¦let¦'s¦y'¦all¦o'clock",
+            ),
+            ("Im its well were theyre dont whos", "I¦m¦its¦well¦were¦they¦re¦do¦nt¦who¦s"),
+            ("it’s don’t ‘s", "it¦’s¦do¦n’t¦‘s"),
+            (
+                "Mr. Smith, Ph.D., of N.Y. and the U.S. (e.g. at 5p.m. or 10 am).",
+                "Mr.¦Smith¦,¦Ph.D.¦,¦of¦N.Y.¦and¦the¦U.S.¦(¦e.g.¦at¦5¦p.m.¦or¦10¦am¦)¦.",
+            ),
+            (
+                "135-140lb 5' 5'6\" 10km² $5.50 50% 3,000 20°C. +1 C++ 4-year-old",
+                "135¦-¦140¦lb¦5¦'¦5'6¦\"¦10¦km²¦$¦5.50¦50¦%¦3,000¦20¦°¦C¦.¦+1¦C++¦4¦-¦year¦-¦old",
+            ),
+            (
+                "well-known and/or w/o either/or a=b end.The a,b page...and wait…what",
+                "well¦-¦known¦and/or¦w/o¦either¦/¦or¦a¦=¦b¦end¦.¦The¦a¦,¦b¦page¦...¦and¦wait¦…¦what",
+            ),
+            ("\"Quoted,\" ('twice') ``here'' [x] <y>", "\"¦Quoted¦,¦\"¦(¦'¦twice¦'¦)¦`¦`¦here¦''¦[¦x¦]¦<¦y¦>"),
+            (
+                "See http://a.com/b?c=1, www.x.org. me@x.org and (https://x.io/).",
+                "See¦http://a.com/b?c=1¦,¦www.x.org¦.¦me@x.org¦and¦(¦https://x.io/¦)¦.",
+            ),
+            (":-) foo:) =D xD <3 ^_^ (^_^) ¯\\(ツ)/¯ :( :'(", ":-)¦foo¦:)¦=D¦xD¦<3¦^_^¦(^_^)¦¯\\(ツ)/¯¦:(¦:'("),
+            ("a  b\tc \n d\r\n\r\ne ", "a¦ ¦b¦\t¦c¦\n ¦d¦\r\n\r\n¦e"),
+            (" a", " ¦a"),
+            ("US$5 £5 5€ #tag @you & co. a_b 👍🏽 I❤NY", "US$¦5¦£¦5¦5¦€¦#¦tag¦@you¦&¦co.¦a_b¦👍¦🏽¦I¦❤¦NY"),
+            ("dogs' James's 'em rock'n'roll", "dogs¦'¦James¦'s¦'em¦rock'n'roll"),
+            ("........ --- ?!? !!!", "........¦---¦?¦!¦?¦!¦!¦!"),
+        ] {
+            let tokens = split(text, Language::of("en"));
+            assert_eq!(tokens.into_iter().map(|bytes| &text[bytes]).collect::<Vec<_>>().join("¦"), expected);
+        }
+    }
+
+    #[test]
+    fn scripts_without_spaces_are_cut_into_characters_or_words() {
+        for (text, expected) in [
+            ("我爱北京。Hello 你好3年", "我¦爱¦北¦京¦。¦Hello¦你¦好¦3¦年"),
+            ("カタカナとひらがな", "カタカナ¦と¦ひ¦ら¦が¦な"),
+            ("ไทย ก็", "ไ¦ท¦ย¦ก็"),
+            ("한국어 문장.", "한국어¦문장¦."),
+        ] {
+            let tokens = split(text, Language::of("zh"));
+            assert_eq!(tokens.into_iter().map(|bytes| &text[bytes]).collect::<Vec<_>>().join("¦"), expected);
+        }
+    }
+}

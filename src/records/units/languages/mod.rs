@@ -55,3 +55,46 @@ impl Language {
         Self::new(habits, words.split_whitespace().map(str::to_owned))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_language_has_its_own_elisions_hyphens_and_abbreviations() {
+        for (code, text, expected) in [
+            (
+                "de",
+                "Geht's? Ich hab's z.B. am 3. Mai, d.h. die Haus-/Hoftür (\"neu\") 10% 5-6 Vor-Ort-Termin u.a.",
+                "Geht's¦?¦Ich¦hab's¦z.B.¦am¦3.¦Mai¦,¦d.h.¦die¦Haus-/Hoftür¦(¦\"¦neu¦\"¦)¦10¦%¦5¦-¦6¦Vor-Ort-Termin¦u.a.",
+            ),
+            (
+                "fr",
+                "L'été, aujourd'hui qu'il dit-il peut-être est-ce là-bas d’accord 10 % 5km J.-C.",
+                "L'¦été¦,¦aujourd'hui¦qu'¦il¦dit¦-il¦peut-être¦est¦-ce¦là¦-¦bas¦d’¦accord¦10¦%¦5¦km¦J.¦-C.",
+            ),
+            (
+                "es",
+                "¿Qué? EE.UU. teórico-práctico 10% 5km 12m. —dijo—",
+                "¿¦Qué¦?¦EE.UU.¦teórico-práctico¦10%¦5¦km¦12¦m.¦—¦dijo¦—",
+            ),
+            (
+                "it",
+                "L'amico dell'arte un po' all'art. 5 '68 3° nord-est e-mail",
+                "L'¦amico¦dell'¦arte¦un¦po'¦all'¦art.¦5¦'68¦3°¦nord-est¦e-mail",
+            ),
+            ("pt", "guarda-chuva R$5 Sr. Silva, 10km e/ou US$", "guarda-chuva¦R$¦5¦Sr.¦Silva¦,¦10¦km¦e/ou¦US$"),
+            (
+                "nl",
+                "'s avonds o.a. zo'n auto's (,,ja'') 10% 5km niet-roker",
+                "'s¦avonds¦o.a.¦zo'n¦auto's¦(¦,,¦ja¦''¦)¦10%¦5¦km¦niet-roker",
+            ),
+            ("hi", "यह है। यू.के में", "यह¦है¦।¦यू.के¦में"),
+            ("ar", "مرحبا، كيف؟ 5كم", "مرحبا¦،¦كيف¦؟¦5¦كم"),
+            ("xx", "a.m. it's 5km well-known :)", "a.m¦.¦it¦'s¦5¦km¦well¦-¦known¦:)"),
+        ] {
+            let tokens = tokens::split(text, Language::of(code));
+            assert_eq!(tokens.into_iter().map(|bytes| &text[bytes]).collect::<Vec<_>>().join("¦"), expected);
+        }
+    }
+}
