@@ -1,10 +1,14 @@
-//! A language code → how its words are cut. A language that differs from the common rules has a file of its own.
+//! A language code → how its words are cut. Those that differ from the common rules have files of their own.
 
 mod dutch;
+mod elided;
 mod english;
 mod french;
 mod german;
+mod indonesian;
 mod italian;
+mod northern;
+mod ordinals;
 mod portuguese;
 mod spanish;
 
@@ -35,13 +39,24 @@ impl Language {
     pub fn of(code: &str) -> &'static Self {
         static SHARED: LazyLock<Language> = LazyLock::new(|| Language::new(COMMON, std::iter::empty()));
         match code {
+            "ca" => &elided::CATALAN,
+            "da" => &northern::DANISH,
             "de" => &german::LANGUAGE,
             "en" => &english::LANGUAGE,
             "es" => &spanish::LANGUAGE,
+            "fi" => &northern::FINNISH,
             "fr" => &french::LANGUAGE,
+            "hu" => &ordinals::HUNGARIAN,
+            "id" => &indonesian::LANGUAGE,
             "it" => &italian::LANGUAGE,
+            "lb" => &elided::LUXEMBOURGISH,
+            "lij" => &elided::LIGURIAN,
+            "nb" => &northern::NORWEGIAN,
             "nl" => &dutch::LANGUAGE,
             "pt" => &portuguese::LANGUAGE,
+            "sl" => &ordinals::SLOVENIAN,
+            "sr" => &ordinals::SERBIAN,
+            "sv" => &northern::SWEDISH,
             _ => &SHARED,
         }
     }
