@@ -27,7 +27,7 @@ pub enum Granularity {
 /// A piece of a text that is present or absent as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
-    /// Where it stands in the text. White space at its ends is not part of it, unless it is nothing but white space.
+    /// Where it stands in the text. White space at its ends is no part of it, unless it is white space as a whole.
     pub bytes: Range<usize>,
     /// Code points of the text in front of it.
     pub start_idx: usize,

@@ -152,6 +152,10 @@ mod tests {
     fn english_is_cut_as_spacy_cuts_it() {
         for (text, expected) in [
             (
+                "foo:))) 'em, \"a.m. in the USA. 5US$ (he'll, °C. bye:-)) F.",
+                "foo¦:)))¦'em¦,¦\"¦a.m.¦in¦the¦USA¦.¦5¦US$¦(¦he¦'ll¦,¦°¦C¦.¦bye:-¦)¦)¦F.",
+            ),
+            (
                 "It's we've haven't can't cannot I'd've gonna let's y'all o'clock",
                 "It¦'s¦we¦'ve¦have¦n't¦ca¦n't¦can¦not¦I¦'d¦'ve¦gon¦na¦let¦'s¦y'¦all¦o'clock",
             ),

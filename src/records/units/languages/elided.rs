@@ -16,11 +16,11 @@ pub static LIGURIAN: LazyLock<Language> =
 pub static LUXEMBOURGISH: LazyLock<Language> =
     LazyLock::new(|| Language::with_words(Habits { infix: luxembourgish_infix, ..COMMON }, LUXEMBOURGISH_WORDS));
 
-const CATALAN_WORDS: &str = "a¦l a¦ls d¦el d¦els p¦el p¦els 'l 'ls 'm 'n 'ns 's 't Dr. Dra. Sr. Sra. Srta. St. Sta. abr. aprox. dec. feb. gen. \
-    jul. nov. núm oct. p.ex. pl. pàg. set. à. è. é. í. ò. ó. ú.";
+const CATALAN_WORDS: &str = "a¦l a¦ls d¦el d¦els p¦el p¦els 'l 'ls 'm 'n 'ns 's 't Dr. Dra. Sr. Sra. Srta. St. \
+    Sta. abr. aprox. dec. feb. gen. jul. nov. núm oct. p.ex. pl. pàg. set. à. è. é. í. ò. ó. ú.";
 const LIGURIAN_WORDS: &str = "a-a a-e a-i a-o co-a co-e co-i co-o da-a da-e da-i da-o pe-a pe-e pe-i pe-o";
-const LUXEMBOURGISH_WORDS: &str = "'t 'T Dipl. Dr. Jan. M. Mme. Tel. asw. bzw. etc. i.e. o.k. p.a. p.s. phil. q.e.d. \
-    rer. sen. wgl. z.B. ë.a.";
+const LUXEMBOURGISH_WORDS: &str = "'t 'T Dipl. Dr. Jan. M. Mme. Tel. asw. bzw. etc. i.e. o.k. p.a. p.s. phil. \
+    q.e.d. rer. sen. wgl. z.B. ë.a.";
 
 fn catalan_prefix(word: &str) -> usize {
     if word.starts_with('-') { 1 } else { affixes::prefix(word) }
@@ -55,7 +55,7 @@ fn ligurian_infix(before: &str, rest: &str) -> Option<usize> {
 
 fn luxembourgish_infix(before: &str, rest: &str) -> Option<usize> {
     let is_article = before.strip_suffix(is_apostrophe).is_some_and(|article| matches!(article, "d" | "D"));
-    dutch::compound(before, rest)
+    dutch::unquoted(before, rest)
         .or_else(|| (is_article && starts(rest, is_letter)).then_some(0))
         .or_else(|| between(before, rest, ":<>=", is_letter, is_letter))
         .or_else(|| between(before, rest, "-", is_digit, is_digit))

@@ -13,7 +13,7 @@ pub static LANGUAGE: LazyLock<Language> =
     LazyLock::new(|| Language::with_words(Habits { prefix, suffix, infix }, WORDS));
 
 const WORDS: &str = "aujourd'hui Aujourd'hui J.¦-C. après-midi au-delà au-dessus celle-ci celles-ci celui-ci \
-    ci-dessous elle-même en-dessous jusque-là lui-même peut-être quelques-uns rendez-vous janv. févr. avr. \
+    ci-dessous elle-même en-dessous jusque-là lui-même peut-être quelques-uns rendez-vous États-Unis janv. févr. avr. \
     juill. sept. oct. nov. déc. av. apr. Dr. M. MM. Mme. Mlle. Mr. St. Vol. No. cf. etc. p. pp. a¦-t¦-il \
     a¦-t¦-elle a¦-t¦-on est¦-ce Est¦-ce qu'¦est¦-ce Qu'¦est¦-ce n'¦est¦-ce N'¦est¦-ce est¦-il Ste. d° n°";
 

@@ -78,6 +78,19 @@ mod tests {
     #[test]
     fn each_language_has_its_own_elisions_hyphens_and_abbreviations() {
         for (code, text, expected) in [
+            ("pt", "guarda-chuva'x dá-lhe(s)", "guarda-chuva'x¦dá-lhe(s¦)"),
+            ("it", "5'anni c'era l'80", "5'anni¦c'¦era¦l'¦80"),
+            ("da", "den 3. Lars' bl.a. Kims'", "den¦3.¦Lars'¦bl.a.¦Kims'"),
+            ("sv", "t.ex. EU:s kl. 5", "t.ex.¦EU:s¦kl.¦5"),
+            ("hu", "5. vö. mehet-e", "5.¦vö.¦mehet¦-e"),
+            ("lb", "d’Recht", "d’¦Recht"),
+            ("ca", "al d'un donar-li", "a¦l¦d'¦un¦donar¦-li"),
+            ("lij", "l’òmmo co-a", "l’¦òmmo¦co-a"),
+            ("id", "hak-hak bukunya buku-nya", "hak-hak¦bukunya¦buku¦-nya"),
+            ("fi", "EU:n linja-auto esim. 5", "EU:n¦linja-auto¦esim.¦5"),
+            ("nb", "3. mai bl.a.", "3.¦mai¦bl.a."),
+            ("sr", "5. год.", "5.¦год."),
+            ("sl", "5. člen npr.", "5.¦člen¦npr."),
             (
                 "de",
                 "Geht's? Ich hab's z.B. am 3. Mai, d.h. die Haus-/Hoftür (\"neu\") 10% 5-6 Vor-Ort-Termin u.a.",

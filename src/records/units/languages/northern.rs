@@ -26,16 +26,16 @@ pub static SWEDISH: LazyLock<Language> = LazyLock::new(|| {
     language(Habits { prefix: affixes::prefix, suffix, infix: swedish_infix }, SWEDISH_WORDS, std::iter::empty())
 });
 
-const DANISH_WORDS: &str = "A/S apr. aug. bl.a. ca. dec. dr. dvs. eks. ekskl. etc. evt. f.eks. feb. hhv. inkl. jan. \
-    kl. kr. m.fl. m.m. maks. mht. mia. mio. nov. nr. o.l. okt. osv. pga. s. sep. sml. tlf. vedr.";
-const FINNISH_WORDS: &str = "em. esim. huom. jne. joht. ko. ks. lk. mm. nro ns. os. po. prof. puh. pvm. ry. so. srk. \
-    tms. ts. vrt. yht. ym. yms. n:o";
-const NORWEGIAN_WORDS: &str = "a.m. apr. aug. bl.a. ca. co. dept. dr. dvs. ekskl. etc. ev. evt. f.eks. feb. fhv. hhv. \
-    hr. inkl. jan. jf. jr. jul. jun. kgl. kl. kr. m.a.o. m.fl. m.m. mar. mht. mill. min. mrd. nov. nr. o.a. \
-    o.l. okt. osv. p.a.";
-const SWEDISH_WORDS: &str = "apr. aug. bl.a. d.v.s. dec. dvs. e.d. e.kr. etc. exkl. f.d. f.kr. feb. fr.o.m. inkl. \
-    jan. kap. kl. kr. kungl. m.a.o. m.fl. m.m. max. min. nov. o.d. o.s.v. okt. osv. p.g.a. prof. resp. s.k. sep. sept. \
-    t.ex. t.o.m. tel. ang. forts. obs.";
+const DANISH_WORDS: &str = "A/S apr. aug. bl.a. ca. dec. dr. dvs. eks. ekskl. etc. evt. f.eks. feb. hhv. inkl. \
+    jan. kl. kr. m.fl. m.m. maks. mht. mia. mio. nov. nr. o.l. okt. osv. pga. s. sep. sml. tlf. vedr.";
+const FINNISH_WORDS: &str = "em. esim. huom. jne. joht. ko. ks. lk. mm. nro ns. os. po. prof. puh. pvm. ry. so. \
+    srk. tms. ts. vrt. yht. ym. yms. n:o";
+const NORWEGIAN_WORDS: &str = "a.m. apr. aug. bl.a. ca. co. dept. dr. dvs. ekskl. etc. ev. evt. f.eks. feb. \
+    fhv. hhv. hr. inkl. jan. jf. jr. jul. jun. kgl. kl. kr. m.a.o. m.fl. m.m. mar. mht. mill. min. mrd. nov. \
+    nr. o.a. o.l. okt. osv. p.a.";
+const SWEDISH_WORDS: &str = "apr. aug. bl.a. d.v.s. dec. dvs. e.d. e.kr. etc. exkl. f.d. f.kr. feb. fr.o.m. \
+    inkl. jan. kap. kl. kr. kungl. m.a.o. m.fl. m.m. max. min. nov. o.d. o.s.v. okt. osv. p.g.a. prof. resp. \
+    s.k. sep. sept. t.ex. t.o.m. tel. ang. forts. obs.";
 
 fn language(habits: Habits, words: &str, numbers: impl Iterator<Item = String>) -> Language {
     Language::new(habits, words.split_whitespace().flat_map(in_both_cases).chain(numbers))

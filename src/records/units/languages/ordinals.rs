@@ -19,8 +19,8 @@ pub static SLOVENIAN: LazyLock<Language> =
 const HUNGARIAN_WORDS: &str =
     "-e Bp. Dr. Inc. Jr. Ltd. Mr. Mrs. Ms. Nr. Prof. Zrt. dr. ifj. id. kb. pl. stb. sz. u. ún. vö.";
 const SERBIAN_WORDS: &str = "акад. бр. в.д. год. инж. итд. мед. мн. н.е. нпр. о.г. проф. стр. тзв. ул. уч.";
-const SLOVENIAN_WORDS: &str = "Dr. Inc. Jr. Mag. Mr. Npr. Sv. Tel. adm. akad. am. angl. apr. aug. dr. ga. inž. itd. ipd. \
-    jan. lat. mag. max. min. npr. nov. okt. oz. prof. sept. sl. str. sv. tel. tj. ur.";
+const SLOVENIAN_WORDS: &str = "Dr. Inc. Jr. Mag. Mr. Npr. Sv. Tel. adm. akad. am. angl. apr. aug. dr. ga. inž. \
+    itd. ipd. jan. lat. mag. max. min. npr. nov. okt. oz. prof. sept. sl. str. sv. tel. tj. ur.";
 
 fn suffix(word: &str) -> usize {
     let stop = full_stop(word, |c| ends_word(c) || is_mark(c) || c == '|');

@@ -14,8 +14,8 @@ pub static LANGUAGE: LazyLock<Language> = LazyLock::new(|| {
 });
 
 const WORDS: &str = "pa¦l 12¦m. a.C. a.J.C. d.C. d.J.C. apdo. Av. Avda. Cía. Dr. Dra. EE.UU. Ee.Uu. etc. fig. \
-    Gob. Gral. Ing. J.C. km/h Lic. m.n. núm. P.D. Prof. Profa. q.e.p.d. S.A. S.L. s.s.s. Sr. Sra. Srta. Ud. Uds. \
-    Vd. Vds. aprox. dna. dpto. ej. esq. n° p.ej. pág. vol. °C";
+    Gob. Gral. Ing. J.C. km/h Lic. m.n. núm. P.D. Prof. Profa. q.e.p.d. S.A. S.L. s.s.s. Sr. Sra. Srta. Ud. \
+    Uds. Vd. Vds. aprox. dna. dpto. ej. esq. n° p.ej. pág. vol. °C";
 
 fn suffix(word: &str) -> usize {
     let stop = full_stop(word, |c| before_full_stop(c) || is_dash(c));
