@@ -151,6 +151,7 @@ mod tests {
     #[test]
     fn english_is_cut_as_spacy_cuts_it() {
         for (text, expected) in [
+            ("a\u{1c}b", "a¦\u{1c}¦b"),
             (
                 "foo:))) 'em, \"a.m. in the USA. 5US$ (he'll, °C. bye:-)) F.",
                 "foo¦:)))¦'em¦,¦\"¦a.m.¦in¦the¦USA¦.¦5¦US$¦(¦he¦'ll¦,¦°¦C¦.¦bye:-¦)¦)¦F.",

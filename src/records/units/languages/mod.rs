@@ -78,6 +78,7 @@ mod tests {
     #[test]
     fn each_language_has_its_own_elisions_hyphens_and_abbreviations() {
         for (code, text, expected) in [
+            ("ta", "வணக்கம். நன்றி", "வணக்கம்¦.¦நன்றி"),
             ("pt", "guarda-chuva'x dá-lhe(s)", "guarda-chuva'x¦dá-lhe(s¦)"),
             ("it", "5'anni c'era l'80", "5'anni¦c'¦era¦l'¦80"),
             ("da", "den 3. Lars' bl.a. Kims'", "den¦3.¦Lars'¦bl.a.¦Kims'"),
