@@ -79,7 +79,12 @@ fn measure(shape: Shape) -> Vec<String> {
     ]
 }
 
-fn bodies(call: &Arc<Call>, games: &[Game], baseline: &Arc<Table>, format: Format) -> impl Iterator<Item = Vec<u8>> {
+fn bodies(
+    call: &Arc<Call>,
+    games: &[Game],
+    baseline: &Arc<Table>,
+    format: Format,
+) -> impl Iterator<Item = Vec<u8>> {
     let template = Template::compile("{\"features\":$features}").expect("compiles");
     let shape = Dialect::SageMaker.shape(format, Some(&template)).expect("has a template");
     let mut batches = Batches::of(Arc::clone(call), games.to_vec(), Arc::clone(baseline), shape);

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use crate::config::{Kernel, SampledEstimator};
 use crate::model::container::Protocol;
-pub use crate::records::{FeatureType, Granularity};
+pub use crate::records::FeatureType;
 use crate::records::Format;
+pub use crate::records::units::Granularity;
 use crate::shap::Link;
 
 /// Everything that defines an endpoint, in our own words.

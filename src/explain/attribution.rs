@@ -64,10 +64,7 @@ pub(super) struct Solved {
 }
 
 /// Games under one operator are solved together, all operators at the same time.
-pub(super) async fn solve(
-    attributor: &Attributor,
-    played: Vec<Played>,
-) -> Result<Vec<Solved>, ExplainError> {
+pub(super) async fn solve(attributor: &Attributor, played: Vec<Played>) -> Result<Vec<Solved>, ExplainError> {
     let mut groups = BTreeMap::<u64, Vec<Played>>::new();
     for game in played {
         groups.entry(game.operator.id).or_default().push(game);
@@ -75,10 +72,7 @@ pub(super) async fn solve(
     try_join_all(groups.into_values().map(|group| solve_group(attributor, group))).await
 }
 
-async fn solve_group(
-    attributor: &Attributor,
-    group: Vec<Played>,
-) -> Result<Solved, ExplainError> {
+async fn solve_group(attributor: &Attributor, group: Vec<Played>) -> Result<Solved, ExplainError> {
     let operator = Arc::clone(&group[0].operator);
     if matches!(operator.matrix, Matrix::Double(_)) {
         let attributions = offload(move |_| finish(&group, host_products(&group))).await?;

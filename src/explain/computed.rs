@@ -136,11 +136,7 @@ impl Computed<'_> {
 type Finished = (Vec<(usize, Array2<f64>)>, Vec<(usize, Posed)>);
 
 /// Products `[n_games × n_outputs × n_players]` → attributions; the games whose products are not finite are left.
-fn finish(
-    games: Vec<Posed>,
-    products: &[f32],
-    n_players: usize,
-) -> Result<Finished, ExplainError> {
+fn finish(games: Vec<Posed>, products: &[f32], n_players: usize) -> Result<Finished, ExplainError> {
     let (mut finished, mut left) = (Vec::with_capacity(games.len()), Vec::new());
     let n_of_game = games.first().map_or(0, |posed| posed.delta.len() * n_players);
     for (game_idx, posed) in games.into_iter().enumerate() {

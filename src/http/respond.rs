@@ -29,7 +29,8 @@ pub(super) fn explanation(
     id: &str,
 ) -> Response {
     let started = std::time::Instant::now();
-    let body = Document::of(explained.feature_headers.as_deref(), explained.feature_types.as_deref(), explanation).to_json();
+    let body = Document::of(explained.feature_headers.as_deref(), explained.feature_types.as_deref(), explanation)
+        .to_json();
     let encode = started.elapsed();
     let report = &explanation.report;
     let mut fields = own_fields(id, explanation.predictions.custom_attributes.clone());

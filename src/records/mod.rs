@@ -17,7 +17,7 @@ mod pieces;
 mod spelled;
 mod table;
 mod template;
-mod units;
+pub mod units;
 
 pub use answer::{AnswerError, AnswerLayout, Scores, answer_records};
 pub use cell::{Cell, Spelling, spell_part};
@@ -33,7 +33,6 @@ pub use pieces::{CutText, Cutter, FeatureType, Pieces, inferred_types};
 pub use spelled::{Parts, Spelled};
 pub use table::{CellError, Table, TableError};
 pub use template::{Template, TemplateError};
-pub use units::{Granularity, Unit};
 
 /// The text formats that records and answers come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

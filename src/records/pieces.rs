@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::units::{Granularity, Splitter, Unit};
 use super::Table;
+use super::units::{Granularity, Unit, split};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeatureType {
@@ -16,7 +16,8 @@ pub enum FeatureType {
 #[derive(Debug)]
 pub struct Cutter {
     types: Vec<FeatureType>,
-    splitter: Splitter,
+    granularity: Granularity,
+    language: String,
 }
 
 /// One record: features in their order, units of a text in theirs.
@@ -36,8 +37,8 @@ pub struct CutText {
 impl Cutter {
     /// None where no feature is a text.
     pub fn new(types: Vec<FeatureType>, granularity: Granularity, language: &str) -> Option<Self> {
-        let splitter = Splitter::new(granularity, language);
-        types.contains(&FeatureType::Text).then_some(Self { types, splitter })
+        let language = language.to_owned();
+        types.contains(&FeatureType::Text).then_some(Self { types, granularity, language })
     }
 
     pub fn types(&self) -> &[FeatureType] {
@@ -55,7 +56,7 @@ impl Cutter {
         let cut = |(column_idx, &kind): (usize, &FeatureType)| {
             (kind == FeatureType::Text).then(|| {
                 let text = table.cell(record_idx, column_idx).text().into_owned();
-                let units = self.splitter.split(&text);
+                let units = split(&text, self.granularity, &self.language);
                 CutText { text, units }
             })
         };

@@ -24,7 +24,9 @@ fn text(line: &str) -> String {
 /// Additive in the words that stand in a text.
 fn score(line: &str) -> f64 {
     let text = text(line);
-    let of_word = |(word, weight): &(&str, f64)| weight * text.split([' ', '.', '!', '"']).filter(|w| w == word).count() as f64;
+    let of_word = |(word, weight): &(&str, f64)| {
+        weight * text.split([' ', '.', '!', '"']).filter(|w| w == word).count() as f64
+    };
     let number = line.split(',').next().and_then(|cell| cell.parse::<f64>().ok()).unwrap_or(0.0);
     0.5 + WORDS.iter().map(of_word).sum::<f64>() + number / 8.0
 }
@@ -54,7 +56,11 @@ fn units(feature: &Value) -> Vec<(String, u64, f64)> {
         .map(|item| {
             let described = &item["description"];
             let text = described["partial_text"].as_str().expect("is described").to_owned();
-            (text, described["start_idx"].as_u64().expect("is a number"), item["attribution"][0].as_f64().expect("is a number"))
+            (
+                text,
+                described["start_idx"].as_u64().expect("is a number"),
+                item["attribution"][0].as_f64().expect("is a number"),
+            )
         })
         .collect()
 }
@@ -89,7 +95,10 @@ async fn absent_units_are_replaced_in_place_and_nobody_is_the_baseline_row() {
     explain(&container, config("\"<UNK>\"", "token"), "\"a \"\"b\"\".  c\"").await;
     let asked = container.asked();
     assert_eq!(asked[0].body, "\"a \"\"b\"\".  c\"", "the payload goes as it came");
-    let rows: Vec<String> = asked[1..].iter().flat_map(|asked| asked.lines().into_iter().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let rows: Vec<String> = asked[1..]
+        .iter()
+        .flat_map(|asked| asked.lines().into_iter().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
     assert_eq!(rows[0], "\"<UNK>\"");
     let rows: BTreeSet<&str> = rows[1..].iter().map(String::as_str).collect();
     // a " b " . and two blanks c: spaCy keeps the second blank as a unit of its own.
@@ -101,8 +110,10 @@ async fn absent_units_are_replaced_in_place_and_nobody_is_the_baseline_row() {
 async fn an_empty_baseline_drops_the_unit() {
     let container = container().await;
     explain(&container, config("\"\"", "sentence"), "\"One thing. Another one.\"").await;
-    let rows: BTreeSet<String> =
-        container.asked()[1..].iter().flat_map(|asked| asked.lines().into_iter().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let rows: BTreeSet<String> = container.asked()[1..]
+        .iter()
+        .flat_map(|asked| asked.lines().into_iter().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
     assert_eq!(rows.into_iter().collect::<Vec<_>>(), ["\" Another one.\"", "\"\"", "\"One thing. \""]);
 }
 
@@ -110,7 +121,8 @@ async fn an_empty_baseline_drops_the_unit() {
 async fn texts_and_other_columns_play_one_game() {
     let container = container().await;
     let mut config = config("0,\"<MASK>\"", "token");
-    config["InferenceConfig"] = json!({"FeatureTypes": ["numerical", "text"], "FeatureHeaders": ["age", "review"]});
+    config["InferenceConfig"] =
+        json!({"FeatureTypes": ["numerical", "text"], "FeatureHeaders": ["age", "review"]});
     let answer = explain(&container, config, "8,very good\n0,bad").await;
     let first = record(&answer, 0);
     let types: Vec<(&Value, &Value)> = first.iter().map(|f| (&f["feature_header"], &f["feature_type"])).collect();
@@ -162,7 +174,11 @@ async fn texts_in_json_lines_keep_their_place_in_the_template() {
         "FeatureTypes": ["text"],
     });
     let app = TestApp::defining(container.endpoint(config)).await;
-    let request = with(invoke("remote", "{\"features\":[\"¿Qué \\\"good\\\" \\u00e9\"]}"), "content-type", "application/jsonlines");
+    let request = with(
+        invoke("remote", "{\"features\":[\"¿Qué \\\"good\\\" \\u00e9\"]}"),
+        "content-type",
+        "application/jsonlines",
+    );
     let answer = app.send(request).await;
     let units = units(&record(&answer, 0)[0]);
     let places: Vec<(&str, u64)> = units.iter().map(|(text, start, _)| (text.as_str(), *start)).collect();

@@ -7,6 +7,8 @@ mod header_values;
 mod model_files;
 #[path = "reach.rs"]
 mod reach;
+#[path = "units.rs"]
+mod units;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,7 +29,7 @@ pub struct Target {
     pub takes: fn(&[u8]) -> bool,
 }
 
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     Target { name: "csv", takes: csv },
     Target { name: "json_lines", takes: json_lines },
     Target { name: "template", takes: template },
@@ -43,6 +45,7 @@ pub const TARGETS: [Target; 15] = [
     Target { name: "archive", takes: model_files::read },
     Target { name: "onnx", takes: model_files::read },
     Target { name: "reach", takes: reach::admit },
+    Target { name: "units", takes: units::split },
 ];
 
 const RECORDS_MAX: usize = 64;

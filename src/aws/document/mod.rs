@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView1};
 
 use crate::endpoints::FeatureType;
 use crate::explain::Explanation;
-use crate::records::{self, CutText, Pieces};
+use crate::records::{CutText, Pieces, units};
 use json::Json;
 
 /// The version of the schema.
@@ -98,7 +98,9 @@ fn features<'a>(
     let n_features = pieces.map_or(attributions.nrows(), |pieces| pieces.features().len());
     let feature = |feature_idx: usize| Feature {
         attributions: match pieces.and_then(|pieces| pieces.features()[feature_idx].as_ref()) {
-            Some(text) => Attributions::Units(text.units.iter().map(|unit| described(text, unit, next())).collect()),
+            Some(text) => {
+                Attributions::Units(text.units.iter().map(|unit| described(text, unit, next())).collect())
+            }
             None => Attributions::Whole(next()),
         },
         feature_header: headers.map(|headers| headers[feature_idx].as_str()),
@@ -107,8 +109,8 @@ fn features<'a>(
     (0..n_features).map(feature).collect()
 }
 
-fn described<'a>(text: &'a CutText, cut: &records::Unit, attribution: &'a [f64]) -> Unit<'a> {
-    Unit { attribution, partial_text: text.text[cut.bytes.clone()].trim(), start_idx: cut.start_idx }
+fn described<'a>(text: &'a CutText, cut: &units::Unit, attribution: &'a [f64]) -> Unit<'a> {
+    Unit { attribution, partial_text: cut.partial_text(&text.text), start_idx: cut.start_idx }
 }
 
 /// A list of numbers as the documents spell them.

@@ -254,9 +254,22 @@ impl BaselineRows {
 }
 
 impl Part {
-    fn new(record: Option<Cells>, absent: Option<Vec<Cells>>, players: &[u32], coalitions: Option<Arc<Coalitions>>) -> Self {
+    fn new(
+        record: Option<Cells>,
+        absent: Option<Vec<Cells>>,
+        players: &[u32],
+        coalitions: Option<Arc<Coalitions>>,
+    ) -> Self {
         let n_coalitions = coalitions.as_ref().map_or(1, |coalitions| 2 * coalitions.n_pairs());
-        Self { record, absent, columns: Columns::of(players), coalitions, n_coalitions, coalition_idx: 0, baseline_idx: 0 }
+        Self {
+            record,
+            absent,
+            columns: Columns::of(players),
+            coalitions,
+            n_coalitions,
+            coalition_idx: 0,
+            baseline_idx: 0,
+        }
     }
 
     fn is_over(&self) -> bool {
