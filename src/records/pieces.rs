@@ -56,7 +56,9 @@ impl Cutter {
         let cut = |(column_idx, &kind): (usize, &FeatureType)| {
             (kind == FeatureType::Text).then(|| {
                 let text = table.cell(record_idx, column_idx).text().into_owned();
-                let units = split(&text, self.granularity, &self.language);
+                // White space alone is a token beside others, and says nothing on its own.
+                let is_blank = text.trim().is_empty();
+                let units = if is_blank { Vec::new() } else { split(&text, self.granularity, &self.language) };
                 CutText { text, units }
             })
         };
