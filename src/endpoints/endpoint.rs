@@ -46,8 +46,6 @@ pub struct Explained {
     pub feature_headers: Option<Vec<String>>,
     /// With the model that answers, it identifies everything that decides an answer besides the record.
     pub stamp: Stamp,
-    /// The configuration as it was given.
-    pub config: serde_json::Value,
 }
 
 /// No variant answers a request.

@@ -123,14 +123,13 @@ async fn open_explained(
     shared: &Arc<Shared>,
     limits: &LoadLimits,
 ) -> Result<Explained, SetupError> {
-    let Parts { model, stamp, n_features, settings, feature_headers, config, .. } =
-        parts(model, setup, limits).await?;
+    let Parts { model, stamp, n_features, settings, feature_headers, .. } = parts(model, setup, limits).await?;
     let model: Arc<dyn Model> = match model {
         OpenedModel::Container(container) => Arc::new(container),
         OpenedModel::Files(model) => model,
     };
     let explainer = Explainer::new(model, n_features, settings, Arc::clone(shared))?;
-    Ok(Explained { explainer, feature_headers, stamp, config })
+    Ok(Explained { explainer, feature_headers, stamp })
 }
 
 /// What an explainer is made of, loaded and checked against each other.
@@ -141,7 +140,6 @@ pub(super) struct Parts {
     pub(super) n_baseline_rows: usize,
     pub(super) settings: Settings,
     feature_headers: Option<Vec<String>>,
-    config: serde_json::Value,
 }
 
 /// Where answers come from.
@@ -179,8 +177,8 @@ pub(super) async fn parts(
         features: features.map(Arc::new),
         label_headers: setup.label_headers,
     };
-    let ExplainerSetup { feature_headers, config, .. } = setup;
-    Ok(Parts { model, stamp, n_features, n_baseline_rows, settings, feature_headers, config })
+    let feature_headers = setup.feature_headers;
+    Ok(Parts { model, stamp, n_features, n_baseline_rows, settings, feature_headers })
 }
 
 /// An expression whose result has an order: of features, of scores or of their names.
