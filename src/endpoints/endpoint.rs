@@ -49,8 +49,6 @@ pub struct Explained {
     pub feature_types: Option<Vec<FeatureType>>,
     /// With the model that answers, it identifies everything that decides an answer besides the record.
     pub stamp: Stamp,
-    /// The configuration as it was given.
-    pub config: serde_json::Value,
 }
 
 /// No variant answers a request.

@@ -123,15 +123,14 @@ async fn open_explained(
     shared: &Arc<Shared>,
     limits: &LoadLimits,
 ) -> Result<Explained, SetupError> {
-    let Parts { model, stamp, n_features, settings, feature_headers, config, .. } =
-        parts(model, setup, limits).await?;
+    let Parts { model, stamp, n_features, settings, feature_headers, .. } = parts(model, setup, limits).await?;
     let feature_types = settings.cutter.as_ref().map(|cutter| cutter.types().to_vec());
     let model: Arc<dyn Model> = match model {
         OpenedModel::Container(container) => Arc::new(container),
         OpenedModel::Files(model) => model,
     };
     let explainer = Explainer::new(model, n_features, settings, Arc::clone(shared))?;
-    Ok(Explained { explainer, feature_headers, feature_types, stamp, config })
+    Ok(Explained { explainer, feature_headers, feature_types, stamp })
 }
 
 /// What an explainer is made of, loaded and checked against each other.
@@ -142,7 +141,6 @@ pub(super) struct Parts {
     pub(super) n_baseline_rows: usize,
     pub(super) settings: Settings,
     feature_headers: Option<Vec<String>>,
-    config: serde_json::Value,
 }
 
 /// Where answers come from.
@@ -182,8 +180,8 @@ pub(super) async fn parts(
         label_headers: setup.label_headers,
         cutter,
     };
-    let ExplainerSetup { feature_headers, config, .. } = setup;
-    Ok(Parts { model, stamp, n_features, n_baseline_rows, settings, feature_headers, config })
+    let feature_headers = setup.feature_headers;
+    Ok(Parts { model, stamp, n_features, n_baseline_rows, settings, feature_headers })
 }
 
 /// An expression whose result has an order: of features, of scores or of their names.

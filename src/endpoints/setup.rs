@@ -45,7 +45,7 @@ pub struct ExplainerSetup {
     pub feature_types: Option<Vec<FeatureType>>,
     /// How text features are cut; text features need it.
     pub text: Option<TextSetup>,
-    /// The configuration as it was given: what is echoed and stamped.
+    /// The configuration as it was given: what is stamped.
     pub config: serde_json::Value,
 }
 

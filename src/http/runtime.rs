@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -45,22 +44,18 @@ pub(super) async fn invoke_endpoint(
     let endpoint = app.registry.get(origin.endpoint);
     let variant = head::chosen(name.as_deref(), endpoint.as_deref(), &parts.headers);
     // A panic in one request is that request's failure.
-    let is_known = AtomicBool::new(!app.gate.is_closed());
-    let answered = answer(&app, &origin, variant.clone(), &parts, body, started, &is_known);
-    let mut response = match AssertUnwindSafe(answered).catch_unwind().await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => respond::error(&error, &origin),
-        Err(_) => {
-            telemetry::count_panic();
-            respond::error(&InvokeError::Panicked, &origin)
-        }
-    };
+    let answered = answer(&app, &origin, variant.clone(), &parts, body, started);
+    let Answered { outcome, is_known } = AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(|_| {
+        telemetry::count_panic();
+        Answered { outcome: Err(InvokeError::Panicked), is_known: !app.gate.is_closed() }
+    });
+    let mut response = outcome.unwrap_or_else(|error| respond::error(&error, &origin));
     if app.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     // Strangers are not told what there is.
     if let Ok(variant) = variant
-        && is_known.load(Ordering::Relaxed)
+        && is_known
     {
         let name = HeaderValue::from_str(&variant.name).expect("names are visible ASCII. This is a bug.");
         response.headers_mut().insert(headers::INVOKED_PRODUCTION_VARIANT, name);
@@ -70,6 +65,13 @@ pub(super) async fn invoke_endpoint(
     response
 }
 
+/// What comes of a request.
+struct Answered {
+    outcome: Result<Response, InvokeError>,
+    /// It is certain who asks, or everybody may.
+    is_known: bool,
+}
+
 async fn answer(
     app: &App,
     origin: &Origin<'_>,
@@ -77,12 +79,25 @@ async fn answer(
     parts: &Parts,
     body: Body,
     started: Instant,
-    is_known: &AtomicBool,
-) -> Result<Response, InvokeError> {
+) -> Answered {
     let deadline = tokio::time::Instant::from_std(started + app.config.deadline());
-    let (head, payload) = receive(app, origin, variant, parts, body).await?;
-    is_known.store(true, Ordering::Relaxed);
-    let head = head?;
+    match receive(app, origin, variant, parts, body).await {
+        Err(error) => Answered { outcome: Err(error), is_known: !app.gate.is_closed() },
+        Ok((Err(error), _)) => Answered { outcome: Err(error), is_known: true },
+        Ok((Ok(head), payload)) => {
+            Answered { outcome: work(app, origin, head, payload, deadline).await, is_known: true }
+        }
+    }
+}
+
+/// From a request that has come in whole to its answer.
+async fn work(
+    app: &App,
+    origin: &Origin<'_>,
+    head: Head,
+    payload: Payload,
+    deadline: tokio::time::Instant,
+) -> Result<Response, InvokeError> {
     // Only now: a slow sender takes no place of others.
     let place = app.admission.enter(origin.endpoint, app.registry.len())?;
     let waiting_since = Instant::now();

@@ -47,8 +47,8 @@ impl Fake {
     pub fn into_endpoint(self, shared: &Arc<Shared>) -> Endpoint {
         let explainer =
             Explainer::new(Arc::new(self), 2, Settings::default(), Arc::clone(shared)).expect("is small");
-        let (stamp, config) = (Stamp::default(), serde_json::Value::Null);
-        let explained = Explained { explainer, feature_headers: None, feature_types: None, stamp, config };
+        let stamp = Stamp::default();
+        let explained = Explained { explainer, feature_headers: None, feature_types: None, stamp };
         let opened = Opened { has_many_models: false, service: Service::Explain(Arc::new(explained)) };
         Endpoint::single("fake".to_owned(), "AllTraffic", opened)
     }

@@ -25,6 +25,10 @@ impl Process {
     pub fn keeping(state: &Path, endpoints: &[&Path]) -> Self {
         let mut command = explaind(&["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--state"]);
         command.arg(state);
+        // The folders of tests are where cargo's target is.
+        for root in [env!("CARGO_MANIFEST_DIR"), env!("CARGO_TARGET_TMPDIR")] {
+            command.args(["--file-root", root]);
+        }
         for path in endpoints {
             command.arg("--endpoints").arg(path);
         }

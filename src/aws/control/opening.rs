@@ -102,12 +102,15 @@ impl Opener {
         limits: &LoadLimits,
     ) -> Result<Opened, OpenError> {
         let variant = || deployed.name.clone();
-        let setup = self.setup(name, deployment, deployed);
-        let setup = setup.map_err(|reason| OpenError::Definition { variant: variant(), reason })?;
+        let opening = async {
+            let setup = self.setup(name, deployment, deployed);
+            let setup = setup.map_err(|reason| OpenError::Definition { variant: variant(), reason })?;
+            let opened = setup.open(&self.shared, limits).await;
+            opened.map_err(|reason| OpenError::Setup { variant: variant(), reason })
+        };
         // A model that makes its loader panic is that endpoint's failure.
-        let opening = AssertUnwindSafe(setup.open(&self.shared, limits)).catch_unwind();
-        match opening.await {
-            Ok(opened) => opened.map_err(|reason| OpenError::Setup { variant: variant(), reason }),
+        match AssertUnwindSafe(opening).catch_unwind().await {
+            Ok(outcome) => outcome,
             Err(_) => {
                 telemetry::count_panic();
                 Err(OpenError::Panicked { variant: variant() })

@@ -1,9 +1,7 @@
 """Models in S3, as moto plays it, and at an https address: one of them, many below a prefix, in files and through the API."""
 
-import io
 import json
 import ssl
-import tarfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,22 +12,13 @@ import trustme
 from botocore.exceptions import ClientError
 
 from conftest import refusal
+from model_archive import packed
 from runtime import headers, runtime
 from s3 import CREDENTIALS, SECRET, bucket
 
 BUCKET = "our.models"
 MIB = 1 << 20
 BASELINE = "s3://our.models/wine/baseline.csv"
-
-
-def packed(content):
-    """model.tar.gz"""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        member = tarfile.TarInfo("xgboost-model")
-        member.size = len(content)
-        tar.addfile(member, io.BytesIO(content))
-    return archive.getvalue()
 
 
 @pytest.fixture(scope="module")
