@@ -32,6 +32,7 @@ mod process;
 mod protocols;
 mod reach;
 mod recorded;
+mod recorded_texts;
 mod show;
 mod shutdown;
 mod signer;

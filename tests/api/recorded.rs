@@ -15,18 +15,18 @@ use crate::support::{TestApp, invoke, with};
 const MEASURED: usize = 7;
 
 #[derive(Deserialize)]
-struct Notebook {
+pub struct Notebook {
     source: String,
-    answers: Vec<Answer>,
+    pub answers: Vec<Answer>,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+pub struct Answer {
     cell: u32,
-    enable_explanations: Option<String>,
+    pub enable_explanations: Option<String>,
     /// In bytes.
-    content_length: Option<usize>,
-    body: Value,
+    pub content_length: Option<usize>,
+    pub body: Value,
 }
 
 #[derive(Deserialize)]
@@ -106,12 +106,12 @@ fn unit(item: &BodyAttribution) -> Unit<'_> {
     Unit { attribution: &item.attribution, partial_text, start_idx: *start_idx }
 }
 
-struct Recording {
-    text: String,
-    notebook: Notebook,
+pub struct Recording {
+    pub text: String,
+    pub notebook: Notebook,
 }
 
-fn recording(name: &str) -> Recording {
+pub fn recording(name: &str) -> Recording {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/recorded").join(name).with_extension("json");
     let text = fs::read_to_string(path).expect("the recording is there");
     let notebook = serde_json::from_str(&text).expect("a recording");
@@ -121,7 +121,7 @@ fn recording(name: &str) -> Recording {
 #[test]
 fn recorded_answers_are_written_byte_for_byte() {
     let mut n_measured = 0;
-    for Recording { text, notebook } in ["tabular", "text", "multi-model"].map(recording) {
+    for Recording { text, notebook } in ["tabular", "text", "text-token", "multi-model"].map(recording) {
         for Answer { cell, content_length, body, .. } in notebook.answers {
             let source = format!("{}, cell {cell}", notebook.source);
             let parsed = Body::deserialize(&body).expect(&source);
@@ -178,7 +178,7 @@ async fn replay(headers: &[Value], expression: Option<String>, body: &Value) -> 
 }
 
 /// Everything but the attributions themselves.
-fn shape(value: &Value) -> Value {
+pub fn shape(value: &Value) -> Value {
     match value {
         Value::Number(_) => json!(0),
         Value::Array(items) => items.iter().map(shape).collect(),
