@@ -9,7 +9,7 @@ use super::setup::Setup;
 use crate::explain::{ExplainError, Settings};
 use crate::model::container::{Asked, ContainerModel, Exchange};
 use crate::model::{Call, Model, ModelError, Predictions, Reply};
-use crate::records::{Format, Pieces, Table, TableError};
+use crate::records::{CellError, Format, Pieces, Table, TableError};
 use crate::shap::{Design, DesignLimits, Link};
 
 /// A model with all that is needed to ask it as its endpoint would. Its scores are not linked.
@@ -54,8 +54,8 @@ impl Probe {
     }
 
     /// Pieces of such records.
-    pub fn pieces(&self, records: &Table) -> Option<Arc<[Pieces]>> {
-        self.settings.cutter.as_ref().and_then(|cutter| cutter.cut_all(records))
+    pub fn pieces(&self, records: &Table) -> Result<Option<Arc<[Pieces]>>, CellError> {
+        Ok(self.settings.cutter.as_ref().map(|cutter| cutter.cut_all(records)).transpose()?.flatten())
     }
 
     /// The scores of the client's own records; as many features as the baseline has columns.

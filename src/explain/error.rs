@@ -17,8 +17,8 @@ pub enum ExplainError {
     Answer(#[from] AnswerError),
     #[error(transparent)]
     Filter(#[from] FilterError),
-    #[error("record {record}: {reason}")]
-    Design { record: usize, reason: DesignError },
+    #[error("record {record}{}: {reason}", of_units(*n_units))]
+    Design { record: usize, n_units: usize, reason: DesignError },
     #[error(
         "{n_records} records with {n_pieces} features or units of texts and {n_outputs} outputs give {got} attributions; \
          the limit is {limit}"
@@ -39,5 +39,13 @@ pub enum ExplainError {
 impl From<GivenUp> for ExplainError {
     fn from(given_up: GivenUp) -> Self {
         Self::Model(given_up.into())
+    }
+}
+
+/// How many units its texts have, where it has texts.
+fn of_units(n_units: usize) -> String {
+    match n_units {
+        0 => String::new(),
+        n_units => format!(", whose texts have {n_units} units"),
     }
 }

@@ -161,7 +161,8 @@ impl Explainer {
         let n_bytes = if takes_long { usize::MAX } else { message.payload.len() };
         let decode = move || {
             let records = Table::read(&message.payload, format, settings.features.as_deref(), records_max)?;
-            let pieces = settings.cutter.as_ref().and_then(|cutter| cutter.cut_all(&records));
+            let cut = settings.cutter.as_ref().map(|cutter| cutter.cut_all(&records)).transpose();
+            let pieces = cut.map_err(ModelError::from)?.flatten();
             Ok(Arc::new(Call { message, records, pieces }))
         };
         offload_large(n_bytes, move |_| decode()).await

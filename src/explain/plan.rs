@@ -95,7 +95,8 @@ impl Planner<'_> {
     pub(super) fn plan(&self, record_idx: usize, is_exact: bool) -> Result<Plan, ExplainError> {
         let Self { predictor, settings, limits, call } = *self;
         let n_pieces = call.n_pieces(record_idx);
-        let has_blank_text = call.pieces(record_idx).is_some_and(Pieces::has_blank_text);
+        let pieces = call.pieces(record_idx);
+        let has_blank_text = pieces.is_some_and(Pieces::has_blank_text);
         let players = match settings.kernel {
             Kernel::Shapley => predictor.differing(call, record_idx)?,
             Kernel::Clarify => (0..n_pieces as u32).collect(),
@@ -104,8 +105,9 @@ impl Planner<'_> {
         let solver = match is_exact {
             true => Solver::Exact,
             false => {
-                let design = design().map_err(|reason| ExplainError::Design { record: record_idx + 1, reason })?;
-                Solver::Design(design)
+                let n_units = pieces.map_or(0, Pieces::n_units);
+                let refused = |reason| ExplainError::Design { record: record_idx + 1, n_units, reason };
+                Solver::Design(design().map_err(refused)?)
             }
         };
         Ok(Plan { record_idx, players, n_pieces, has_blank_text, solver })

@@ -55,6 +55,11 @@ impl<'a> Cell<'a> {
         }
     }
 
+    /// Whether it may be read as a text: a string, or `null`. What CSV has may be anything.
+    pub fn is_text(self) -> bool {
+        self.format == Format::Csv || self.quoted().is_some() || self.raw == "null"
+    }
+
     /// Appends the cell: as it is spelled in its own format, and in the other one so that it means the same.
     pub fn write(self, target: Format, out: &mut Vec<u8>) {
         out.extend_from_slice(self.spelling(target).as_bytes());

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Table;
 use super::units::{Granularity, Unit, split};
+use super::{CellError, Table};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeatureType {
@@ -46,25 +46,29 @@ impl Cutter {
     }
 
     /// None where the records have another number of features.
-    pub fn cut_all(&self, table: &Table) -> Option<Arc<[Pieces]>> {
-        let has_them = table.n_columns() == self.types.len();
-        has_them.then(|| (0..table.n_records()).map(|record_idx| self.cut(table, record_idx)).collect())
+    pub fn cut_all(&self, table: &Table) -> Result<Option<Arc<[Pieces]>>, CellError> {
+        if table.n_columns() != self.types.len() {
+            return Ok(None);
+        }
+        (0..table.n_records()).map(|record_idx| self.cut(table, record_idx)).collect::<Result<_, _>>().map(Some)
     }
 
     /// The record has as many features as there are types.
-    fn cut(&self, table: &Table, record_idx: usize) -> Pieces {
+    fn cut(&self, table: &Table, record_idx: usize) -> Result<Pieces, CellError> {
         let cut = |(column_idx, &kind): (usize, &FeatureType)| {
-            (kind == FeatureType::Text).then(|| {
-                let text = table.cell(record_idx, column_idx).text().into_owned();
-                // White space alone is a token beside others, and says nothing on its own.
-                let is_blank = text.trim().is_empty();
-                let units = if is_blank { Vec::new() } else { split(&text, self.granularity, &self.language) };
-                CutText { text, units }
-            })
+            let is_text = kind == FeatureType::Text;
+            is_text.then(|| Ok(self.cut_text(table.text(record_idx, column_idx)?.into_owned()))).transpose()
         };
-        let features: Vec<Option<CutText>> = self.types.iter().enumerate().map(cut).collect();
+        let features: Vec<Option<CutText>> = self.types.iter().enumerate().map(cut).collect::<Result<_, _>>()?;
         let n_pieces = features.iter().map(|text| text.as_ref().map_or(1, |text| text.units.len())).sum();
-        Pieces { features, n_pieces }
+        Ok(Pieces { features, n_pieces })
+    }
+
+    fn cut_text(&self, text: String) -> CutText {
+        // White space alone is a token beside others, and says nothing on its own.
+        let is_blank = text.trim().is_empty();
+        let units = if is_blank { Vec::new() } else { split(&text, self.granularity, &self.language) };
+        CutText { text, units }
     }
 }
 
@@ -79,6 +83,11 @@ impl Pieces {
 
     pub fn has_blank_text(&self) -> bool {
         self.features.iter().flatten().any(|text| text.units.is_empty())
+    }
+
+    /// Units of all texts.
+    pub fn n_units(&self) -> usize {
+        self.features.iter().flatten().map(|text| text.units.len()).sum()
     }
 
     /// None for a feature that is one piece.
@@ -128,7 +137,7 @@ mod tests {
         use FeatureType::{Numerical, Text};
         let cutter = Cutter::new(vec![Numerical, Text, Text], Granularity::Token, "en").expect("has texts");
         let table = table("7,\"He said \"\"no\"\".\",\"  \"", Format::Csv);
-        let pieces = cutter.cut(&table, 0);
+        let pieces = cutter.cut(&table, 0).expect("CSV has texts");
         assert_eq!(pieces.len(), 1 + 6);
         let [None, Some(said), Some(blank)] = pieces.features() else { panic!("two are texts") };
         let (parts, rest) = said.parts();
@@ -136,6 +145,16 @@ mod tests {
         assert_eq!(parts, [("", "He"), (" ", "said"), (" ", "\""), ("", "no"), ("", "\""), ("", ".")]);
         assert_eq!((rest, blank.units.len()), ("", 0));
         assert!(Cutter::new(vec![Numerical], Granularity::Token, "en").is_none());
+    }
+
+    #[test]
+    fn what_is_no_text_in_json_is_refused_with_its_place() {
+        let cutter = Cutter::new(vec![FeatureType::Text; 2], Granularity::Token, "en").expect("has texts");
+        let cut = |line: &str| cutter.cut_all(&table(line, Format::JsonLines));
+        assert_eq!(cut("[\"a b\", null]").expect("are texts").expect("are two")[0].len(), 2);
+        let refused = cut("[\"a\", \"b\"]\n[\"a\", 5]").expect_err("5 is a number");
+        let text = "record 2, column 2: 5 is no text; a text feature is a string or null in JSON";
+        assert_eq!(refused.to_string(), text);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The records of one payload: cells of one width, as the client spelled them, and the same as numbers.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use ndarray::Array2;
@@ -63,6 +64,8 @@ pub enum CellError {
     NotANumber { record: usize, column: usize, text: String },
     #[error("record {record}, column {column}: {text:?} is outside the range of float32")]
     OutOfRange { record: usize, column: usize, text: String },
+    #[error("record {record}, column {column}: {text} is no text; a text feature is a string or null in JSON")]
+    NotAText { record: usize, column: usize, text: String },
 }
 
 impl Table {
@@ -124,12 +127,27 @@ impl Table {
             *number = match encoding.code(column_idx, &text) {
                 Some(code) => code,
                 None => {
-                    let shown = || if self.shows_texts { shorten(&text) } else { NOT_SHOWN.to_owned() };
-                    parse_number(&text).map_err(|refuse| refuse(record_idx + 1, column_idx + 1, shown()))?
+                    let refused = |refuse: Refuse| refuse(record_idx + 1, column_idx + 1, self.shown(&text));
+                    parse_number(&text).map_err(refused)?
                 }
             };
         }
         Ok(numbers)
+    }
+
+    /// What a text feature of a record says.
+    pub fn text(&self, record_idx: usize, column_idx: usize) -> Result<Cow<'_, str>, CellError> {
+        let cell = self.cell(record_idx, column_idx);
+        if cell.is_text() {
+            return Ok(cell.text());
+        }
+        let (record, column) = (record_idx + 1, column_idx + 1);
+        Err(CellError::NotAText { record, column, text: self.shown(cell.raw()) })
+    }
+
+    /// A cell as an error may repeat it.
+    fn shown(&self, text: &str) -> String {
+        if self.shows_texts { shorten(text) } else { NOT_SHOWN.to_owned() }
     }
 }
 

@@ -11,11 +11,11 @@ use crate::fault_server::{Fault, FaultServer};
 use crate::support::{TestApp, attributions, invoke, ms, with};
 
 /// The splitmix64 generator (Steele, Lea, Flood 2014).
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
     /// A number below `n`.
-    fn roll(&mut self, n: u64) -> u64 {
+    pub fn roll(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

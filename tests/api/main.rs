@@ -40,6 +40,7 @@ mod stamp;
 mod startup;
 mod support;
 mod text;
+mod text_games;
 mod wire;
 
 use std::path::Path;

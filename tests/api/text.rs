@@ -150,7 +150,12 @@ async fn a_text_of_too_many_units_is_refused_with_their_number() {
     let answer = explain(&container, config("\"<MASK>\"", "token"), &"word ".repeat(2000)).await;
     assert_eq!(answer.status, 424, "{answer:?}");
     let message = answer.json()["OriginalMessage"].to_string();
-    assert!(message.contains("record 1: 2000 players are more than the limit of 1024 players"), "{message}");
+    assert!(
+        message.contains(
+            "record 1, whose texts have 2000 units: 2000 players are more than the limit of 1024 players"
+        ),
+        "{message}"
+    );
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ impl Records {
         message.accept = accept.map(str::to_owned);
         message.target_model.clone_from(target_model);
         let records = probe.records(&message.payload, *format, n_records)?;
-        let pieces = probe.pieces(&records);
+        let pieces = probe.pieces(&records)?;
         Ok(Arc::new(Call { message, records, pieces }))
     }
 }
