@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Granularity::{Paragraph, Sentence, Token};
 use super::characters::{is_space, trim};
@@ -155,8 +155,12 @@ fn recorded(name: &str) -> Value {
 #[test]
 fn recorded_reviews_are_cut_as_the_service_cut_them() {
     let strings = |list: &Value| -> Vec<String> { serde_json::from_value(list.clone()).expect("are texts") };
-    let reviews = recorded("text-units")["reviews"].as_array().expect("is a list").clone();
+    let recorded = recorded("text-units");
+    let reviews = recorded["reviews"].as_array().expect("is a list").clone();
     assert_eq!(reviews.len(), 5);
+    let first = split(&strings(&reviews[0]["sentences"]).join(" "), Sentence, "en");
+    let starts: Vec<usize> = first.iter().map(|unit| unit.start_idx).collect();
+    assert_eq!(json!(starts), recorded["sentence_starts_of_the_first"]);
     for review in reviews {
         let (sentences, tokens) = (strings(&review["sentences"]), strings(&review["tokens"]));
         let text = review_text(&sentences, &tokens);
