@@ -232,7 +232,7 @@ fn cutter(setup: &ExplainerSetup, baseline: &Table) -> Result<Option<Cutter>, Se
     }
     let Some(TextSetup { granularity, language }) = &setup.text else { return Ok(None) };
     let types = setup.feature_types.clone().unwrap_or_else(|| inferred_types(baseline));
-    Ok(Cutter::new(types, *granularity, language))
+    Ok(Cutter::new(types, baseline, *granularity, language))
 }
 
 fn check_headers(setup: &ExplainerSetup, expected: usize) -> Result<(), SetupError> {

@@ -80,13 +80,15 @@ impl Cells {
         let (mut bytes, mut starts) = (Vec::new(), vec![0]);
         for (column_idx, text) in pieces.features().iter().enumerate() {
             let place = Place { column_idx, n_columns };
-            let (table, row_idx) = absent.map_or((table, record_idx), |row| (row.table, row.row_idx));
-            let cell = table.cell(row_idx, column_idx);
+            let own = table.cell(record_idx, column_idx);
+            let cell = absent.map_or(own, |row| row.table.cell(row.row_idx, column_idx));
             match text {
                 None => {
                     writing.cell(cell, place, &mut bytes);
                     starts.push(start(&bytes));
                 }
+                // A text without units is nobody's to replace.
+                Some(text) if text.units.is_empty() => writing.cell(own, place, &mut bytes),
                 Some(text) => {
                     let replacement = absent.map(|_| cell.text());
                     write_text(text, replacement.as_deref(), writing, place, &mut bytes, &mut starts);

@@ -12,10 +12,16 @@ pub enum FeatureType {
     Text,
 }
 
+/// Bytes of one record with the baseline's texts in place of all units, all rows of the baseline together.
+const ABSENT_BYTES_MAX: usize = 64 << 20;
+
 /// Which features of an endpoint are texts, and how they are cut.
 #[derive(Debug)]
 pub struct Cutter {
     types: Vec<FeatureType>,
+    n_baseline_rows: usize,
+    /// Of each feature's texts, in all rows of the baseline.
+    baseline_bytes: Vec<usize>,
     granularity: Granularity,
     language: String,
 }
@@ -35,10 +41,19 @@ pub struct CutText {
 }
 
 impl Cutter {
-    /// None where no feature is a text.
-    pub fn new(types: Vec<FeatureType>, granularity: Granularity, language: &str) -> Option<Self> {
+    /// None where no feature is a text. The baseline has as many features as there are types.
+    pub fn new(
+        types: Vec<FeatureType>,
+        baseline: &Table,
+        granularity: Granularity,
+        language: &str,
+    ) -> Option<Self> {
+        let n_baseline_rows = baseline.n_records();
+        let bytes = |column_idx| (0..n_baseline_rows).map(|row| baseline.cell(row, column_idx).text().len()).sum();
+        let baseline_bytes = (0..types.len()).map(bytes).collect();
         let language = language.to_owned();
-        types.contains(&FeatureType::Text).then_some(Self { types, granularity, language })
+        let has_text = types.contains(&FeatureType::Text);
+        has_text.then_some(Self { types, n_baseline_rows, baseline_bytes, granularity, language })
     }
 
     pub fn types(&self) -> &[FeatureType] {
@@ -67,7 +82,23 @@ impl Cutter {
         };
         let features: Vec<Option<CutText>> = self.types.iter().enumerate().map(cut).collect::<Result<_, _>>()?;
         let n_pieces = features.iter().map(|text| text.as_ref().map_or(1, |text| text.units.len())).sum();
-        Ok(Pieces { features, n_pieces })
+        let pieces = Pieces { features, n_pieces };
+        match self.absent_bytes(&pieces) {
+            0..=ABSENT_BYTES_MAX => Ok(pieces),
+            bytes => {
+                let (record, n_units) = (record_idx + 1, pieces.n_units());
+                Err(CellError::TooManyUnits { record, n_units, bytes, limit: ABSENT_BYTES_MAX })
+            }
+        }
+    }
+
+    /// Of all rows with nobody's own units in them.
+    fn absent_bytes(&self, pieces: &Pieces) -> usize {
+        let texts = pieces.features.iter().zip(&self.baseline_bytes);
+        let of_text = |(text, bytes): (&Option<CutText>, &usize)| {
+            text.as_ref().map_or(0, |text| text.units.len() * bytes + text.text.len() * self.n_baseline_rows)
+        };
+        texts.map(of_text).sum()
     }
 
     fn cut_text(&self, text: String) -> CutText {
@@ -138,24 +169,38 @@ mod tests {
         Table::read(text.as_bytes(), format, None, 10).expect("is a table")
     }
 
+    fn cutter(types: Vec<FeatureType>, baseline: &str) -> Option<Cutter> {
+        Cutter::new(types, &table(baseline, Format::Csv), Granularity::Token, "en")
+    }
+
+    #[test]
+    fn a_text_that_takes_too_much_memory_is_refused_before_its_rows_are_made() {
+        let cutter = cutter(vec![FeatureType::Text], &"a".repeat(4096)).expect("has a text");
+        let cut = |n_units| cutter.cut_all(&table(&"b ".repeat(n_units), Format::Csv));
+        assert!(cut(16_000).is_ok());
+        let text = "record 1: its texts have 20000 units, and with the baseline's texts in their place 81960000 bytes; \
+                    the limit is 67108864 bytes";
+        assert_eq!(cut(20_000).expect_err("is too large").to_string(), text);
+    }
+
     #[test]
     fn texts_are_cut_and_other_features_play_whole() {
         use FeatureType::{Numerical, Text};
-        let cutter = Cutter::new(vec![Numerical, Text, Text], Granularity::Token, "en").expect("has texts");
+        let all = cutter(vec![Numerical, Text, Text], "0,_,_").expect("has texts");
         let table = table("7,\"He said \"\"no\"\".\",\"  \"", Format::Csv);
-        let pieces = cutter.cut(&table, 0).expect("CSV has texts");
+        let pieces = all.cut(&table, 0).expect("CSV has texts");
         assert_eq!(pieces.len(), 1 + 6);
         let [None, Some(said), Some(blank)] = pieces.features() else { panic!("two are texts") };
         let (parts, rest) = said.parts();
         let parts: Vec<(&str, &str)> = parts.collect();
         assert_eq!(parts, [("", "He"), (" ", "said"), (" ", "\""), ("", "no"), ("", "\""), ("", ".")]);
         assert_eq!((rest, blank.units.len()), ("", 0));
-        assert!(Cutter::new(vec![Numerical], Granularity::Token, "en").is_none());
+        assert!(cutter(vec![Numerical], "0").is_none());
     }
 
     #[test]
     fn what_is_no_text_in_json_is_refused_with_its_place() {
-        let cutter = Cutter::new(vec![FeatureType::Text; 2], Granularity::Token, "en").expect("has texts");
+        let cutter = cutter(vec![FeatureType::Text; 2], "_,_").expect("has texts");
         let cut = |line: &str| cutter.cut_all(&table(line, Format::JsonLines));
         assert_eq!(cut("[\"a b\", null]").expect("are texts").expect("are two")[0].len(), 2);
         let refused = cut("[\"a\", \"b\"]\n[\"a\", 5]").expect_err("5 is a number");

@@ -66,6 +66,11 @@ pub enum CellError {
     OutOfRange { record: usize, column: usize, text: String },
     #[error("record {record}, column {column}: {text} is no text; a text feature is a string or null in JSON")]
     NotAText { record: usize, column: usize, text: String },
+    #[error(
+        "record {record}: its texts have {n_units} units, and with the baseline's texts in their place {bytes} bytes; \
+         the limit is {limit} bytes"
+    )]
+    TooManyUnits { record: usize, n_units: usize, bytes: usize, limit: usize },
 }
 
 impl Table {

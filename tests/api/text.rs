@@ -187,3 +187,26 @@ async fn texts_in_json_lines_keep_their_place_in_the_template() {
     let places: Vec<(&str, u64)> = units.iter().map(|(text, start, _)| (text.as_str(), *start)).collect();
     assert_eq!(places, [("¿", 0), ("Qué", 1), ("\"", 5), ("good", 6), ("\"", 10), ("é", 12)]);
 }
+
+#[tokio::test]
+async fn a_blank_text_stays_as_the_client_spelled_it() {
+    let container = StubContainer::start(|asked| {
+        let score = |line: &&str| if line.contains("null") { "0.5" } else { "0.25" };
+        csv(asked.lines().iter().map(score).collect::<Vec<_>>().join("\n"))
+    })
+    .await;
+    let mut config = config("0,0,\"<MASK>\"", "token");
+    config["InferenceConfig"] = json!({"FeatureTypes": ["numerical", "numerical", "text"]});
+    let app = TestApp::defining(container.endpoint(config)).await;
+    let answer = app.send(with(invoke("remote", "[1,2,null]"), "content-type", "application/jsonlines")).await;
+    let features = record(&answer, 0);
+    assert_eq!(features[2]["attributions"], json!([]));
+    let rows: BTreeSet<String> = container.asked()[1..]
+        .iter()
+        .flat_map(|asked| asked.lines().into_iter().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(rows.into_iter().collect::<Vec<_>>(), ["[0,0,\"<MASK>\"]", "[0,2,null]", "[1,0,null]"]);
+    let attributions: Vec<&Value> =
+        features[..2].iter().map(|f| &f["attributions"][0]["attribution"][0]).collect();
+    assert_eq!(attributions, [&json!(0.125), &json!(0.125)], "what the blank is worth falls to those beside it");
+}

@@ -181,3 +181,13 @@ def test_the_many_models_of_the_readme_answer(serve, tmp_path):
     headers = {"Content-Type": "text/csv", "X-Amzn-SageMaker-Target-Model": target}
     answer = serve(tmp_path).request("POST", "/endpoints/loans-by-region/invocations", "1,2,3,4,5", headers)
     assert len(answer.attributions[0]) == 5
+
+
+def test_the_endpoint_of_texts_answers_with_the_units_that_are_shown(serve, tmp_path):
+    (tmp_path / "model.onnx").write_bytes((ROOT / "examples/spam/model.onnx").read_bytes())
+    (tmp_path / "endpoint.json").write_text(block("json", "TextConfig"))
+    request, shown = block("text", "partial_text").split("→")
+    answered = serve(tmp_path).invoke("reviews", request.strip(), "text/csv").document
+    documents = (json.loads(shown), answered["explanations"]["kernel_shap"])
+    places = [[unit["description"] for unit in record[0]["attributions"]] for (record,) in documents]
+    assert places[0] == places[1] and len(places[0]) == 2
