@@ -95,6 +95,7 @@ if [ "$mode" = all ]; then
     step "install version 2 of the SageMaker SDK" install_python sagemaker_v2
     step "install version 3 of the SageMaker SDK" install_python sagemaker_v3
     step "install the AWS CLI" install_python aws_cli
+    step "install spaCy" install_python text_units
 fi
 export INSTA_UPDATE=no
 export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$PWD/target}
@@ -118,6 +119,7 @@ if [ "$mode" = all ]; then
     step "version 2 of the SageMaker SDK" client_tests sagemaker_v2 cpu
     step "version 3 of the SageMaker SDK" client_tests sagemaker_v3 cpu
     step "AWS CLI" client_tests aws_cli cpu
+    step "units of texts as spaCy cuts them" client_tests text_units cpu
 fi
 
 if [ ${#failed_steps[@]} -gt 0 ]; then

@@ -9,7 +9,7 @@ use super::setup::Setup;
 use crate::explain::{ExplainError, Settings};
 use crate::model::container::{Asked, ContainerModel, Exchange};
 use crate::model::{Call, Model, ModelError, Predictions, Reply};
-use crate::records::{CellError, Format, Pieces, Table, TableError};
+use crate::records::{CellError, Cutter, Format, Pieces, Table, TableError};
 use crate::shap::{Design, DesignLimits, Link};
 
 /// A model with all that is needed to ask it as its endpoint would. Its scores are not linked.
@@ -18,6 +18,7 @@ pub struct Probe {
     settings: Settings,
     /// Of a record whose features all play.
     design: Design,
+    limits: DesignLimits,
     pub n_features: usize,
     pub n_baseline_rows: usize,
     pub max_record_count: Option<usize>,
@@ -27,15 +28,16 @@ pub struct Probe {
 
 impl Setup {
     /// None without an explainer. Refuses what `open` refuses.
-    pub async fn probe(self, design: DesignLimits, limits: &LoadLimits) -> Result<Option<Probe>, SetupError> {
+    pub async fn probe(self, designs: DesignLimits, limits: &LoadLimits) -> Result<Option<Probe>, SetupError> {
         let Some(mut explainer) = self.explainer else { return Ok(None) };
         let link = std::mem::replace(&mut explainer.link, Link::Identity);
         let max_record_count = explainer.max_record_count;
         let parts = parts(&self.model, explainer, limits).await?;
         let (n_features, n_baseline_rows) = (parts.n_features, parts.n_baseline_rows);
-        let design = parts.settings.usual_design(n_features, design)?;
+        let design = parts.settings.usual_design(n_features, designs)?;
         let (model, settings) = (parts.model, parts.settings);
-        Ok(Some(Probe { model, settings, design, n_features, n_baseline_rows, max_record_count, link }))
+        let limits = designs;
+        Ok(Some(Probe { model, settings, design, limits, n_features, n_baseline_rows, max_record_count, link }))
     }
 }
 
@@ -56,6 +58,11 @@ impl Probe {
     /// Pieces of such records.
     pub fn pieces(&self, records: &Table) -> Result<Option<Arc<[Pieces]>>, CellError> {
         Ok(self.settings.cutter.as_ref().map(|cutter| cutter.cut_all(records)).transpose()?.flatten())
+    }
+
+    /// How texts play, where some feature is one.
+    pub fn cutter(&self) -> Option<&Cutter> {
+        self.settings.cutter.as_deref()
     }
 
     /// The scores of the client's own records; as many features as the baseline has columns.
@@ -81,7 +88,17 @@ impl Probe {
 
     /// Of one explained record whose features all play, with the baseline.
     pub fn n_synthetic_records(&self) -> usize {
-        (1 + 2 * self.design.n_pairs).saturating_mul(self.n_baseline_rows)
+        self.n_rows(self.design)
+    }
+
+    /// The same of a record whose pieces all play.
+    pub fn n_synthetic_records_of(&self, record_idx: usize, pieces: &Pieces) -> Result<usize, ExplainError> {
+        let refused = |reason| ExplainError::Design { record: record_idx + 1, n_units: pieces.n_units(), reason };
+        Ok(self.n_rows(self.settings.design(pieces.len(), self.limits).map_err(refused)?))
+    }
+
+    fn n_rows(&self, design: Design) -> usize {
+        (1 + 2 * design.n_pairs).saturating_mul(self.n_baseline_rows)
     }
 }
 

@@ -324,7 +324,8 @@ impl Settings {
         }
     }
 
-    fn design(&self, n_players: usize, limits: DesignLimits) -> Result<Design, DesignError> {
+    /// Of so many players.
+    pub fn design(&self, n_players: usize, limits: DesignLimits) -> Result<Design, DesignError> {
         let method = Method { kernel: self.kernel, estimator: self.estimator };
         Design::new(n_players, self.number_of_samples, self.seed, method, limits)
     }

@@ -68,6 +68,14 @@ impl Cells {
         Self { bytes, starts }
     }
 
+    /// A client's record as synthetic ones hold it, where everybody is present.
+    pub(super) fn present(call: &Call, record_idx: usize, writing: &impl Writing) -> Self {
+        match call.pieces(record_idx) {
+            Some(pieces) => Self::of_pieces(&call.records, record_idx, writing, pieces, None),
+            None => Self::of_record(&call.records, record_idx, writing),
+        }
+    }
+
     /// A record whose texts are in units: as it is, or with the cells of a baseline row in place of every piece.
     fn of_pieces(
         table: &Table,
@@ -167,14 +175,12 @@ impl BaselineRows {
         record_idx: usize,
         writing: &impl Writing,
     ) -> (Cells, Option<Vec<Cells>>) {
-        let records = &call.records;
-        let Some(pieces) = call.pieces(record_idx) else {
-            return (Cells::of_record(records, record_idx, writing), None);
-        };
         let of_row = |row_idx| BaselineRow { table: &self.table, row_idx };
-        let absent = |row_idx| Cells::of_pieces(records, record_idx, writing, pieces, Some(of_row(row_idx)));
-        let record = Cells::of_pieces(records, record_idx, writing, pieces, None);
-        (record, Some((0..self.table.n_records()).map(absent).collect()))
+        let absent = call.pieces(record_idx).map(|pieces| {
+            let absent = |row| Cells::of_pieces(&call.records, record_idx, writing, pieces, Some(row));
+            (0..self.table.n_records()).map(of_row).map(absent).collect()
+        });
+        (Cells::present(call, record_idx, writing), absent)
     }
 
     /// Pieces whose bytes are not those of all baseline rows.

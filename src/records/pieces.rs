@@ -66,12 +66,21 @@ impl Cutter {
         kinds.filter(|&(_, &kind)| kind == FeatureType::Text).map(|(feature, _)| feature)
     }
 
+    pub fn granularity(&self) -> Granularity {
+        self.granularity
+    }
+
     /// None where the records have another number of features.
     pub fn cut_all(&self, table: &Table) -> Result<Option<Arc<[Pieces]>>, CellError> {
         if table.n_columns() != self.types.len() {
             return Ok(None);
         }
-        (0..table.n_records()).map(|record_idx| self.cut(table, record_idx)).collect::<Result<_, _>>().map(Some)
+        self.cut_each(table).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// One record after the other; they have as many features as there are types.
+    pub fn cut_each(&self, table: &Table) -> impl Iterator<Item = Result<Pieces, CellError>> {
+        (0..table.n_records()).map(|record_idx| self.cut(table, record_idx))
     }
 
     /// The record has as many features as there are types.

@@ -364,3 +364,57 @@ async fn a_definition_that_cannot_serve_is_told_as_serve_tells_it() {
     assert!(text.contains("the endpoint has no ExplainerConfig"), "{text}");
     assert_eq!(code, 1);
 }
+
+/// A definition of texts in tokens.
+fn texts(container: &StubContainer) -> Value {
+    let mut config = baseline("\"<MASK>\"");
+    config["ShapConfig"]["TextConfig"] = json!({"Granularity": "token", "Language": "en"});
+    container.endpoint(config)
+}
+
+/// The text of a line, undone of its quotes where it has any.
+fn text(line: &str) -> String {
+    let quoted = line.strip_prefix('"').and_then(|line| line.strip_suffix('"'));
+    quoted.map_or(line.to_owned(), |text| text.replace("\"\"", "\""))
+}
+
+const TEXTS: &str = "\"It's \"\"good\"\", really.\"\nNot bad\n";
+
+#[tokio::test]
+async fn a_container_of_texts_gets_them_in_quotes_and_their_players_are_counted() {
+    let container =
+        container(|asked| csv(lines(asked, |line| (text(line).len() as f64 / 100.0).to_string()))).await;
+    let (code, text) = Case::new("texts", &texts(&container), ("records.csv", TEXTS)).run(&[]).await;
+    assert_snapshot!(text);
+    assert_eq!(code, 0);
+}
+
+#[tokio::test]
+async fn a_container_that_does_not_undo_quotes_is_told() {
+    let container = container(|asked| csv(lines(asked, |line| (line.len() as f64 / 100.0).to_string()))).await;
+    let records = ("records.csv", "Not bad\nGood\n");
+    let (code, text) = Case::new("quotes", &texts(&container), records).run(&[]).await;
+    assert!(text.contains("record 1 has the scores [0.07] alone and [0.09] in row 2 of 100"), "{text}");
+    assert_eq!(code, 1);
+}
+
+#[tokio::test]
+async fn texts_of_too_many_units_and_of_commas_without_quotes_are_told() {
+    let container = container(|asked| csv(lines(asked, |_| "0.5".to_owned()))).await;
+    let long = "word ".repeat(2000);
+    let some = ("some.csv", &*format!("Good\n{long}\n"));
+    let (code, text) = Case::new("some-long", &texts(&container), some).run(&[]).await;
+    assert!(text.contains("texts are cut into tokens: 1 to 2000 players a record"), "{text}");
+    let warning = "warning: record 2, whose texts have 2000 units: 2000 players are more than the limit of 1024 players. \
+                   Requests with such records, 1 of 2 here, are refused";
+    assert!(text.contains(warning) && text.contains("Explanations will work. See 1 warning above."), "{text}");
+    assert_eq!(code, 0);
+    let (code, text) = Case::new("all-long", &texts(&container), ("all.csv", &long)).run(&[]).await;
+    assert!(text.contains("record 1, whose texts have 2000 units") && text.contains("see records"), "{text}");
+    assert_eq!(code, 1);
+    let (code, text) = Case::new("commas", &texts(&container), ("commas.csv", "Good, but slow\n")).run(&[]).await;
+    let hint = "record 1 has 2 features instead of 1, the columns of the baseline. A text that holds a comma must stand in \
+                quotes";
+    assert!(text.contains(hint), "{text}");
+    assert_eq!(code, 1);
+}

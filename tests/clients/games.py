@@ -14,6 +14,40 @@ def game(score, record, baselines):
     return values
 
 
+def text_game(scores, record, units, baseline):
+    """The same where texts play by their units and what equals the baseline does not play. scores(rows) are floats.
+    units: the (partial text, start) of each text, None for a column that is none."""
+    n = sum(1 if cut is None else len(cut) for cut in units)
+    coalitions = list(itertools.product([False, True], repeat=n))
+    rows = [mixed(record, units, baseline, members) for members in coalitions]
+    return dict(zip(coalitions, map(Fraction, scores(rows)), strict=True))
+
+
+def mixed(record, units, baseline, members):
+    """The row of a coalition. Nobody is the baseline itself, and not one replacement for each unit."""
+    present, row, is_nobody = iter(members), [], True
+    for own, cut, other in zip(record, units, baseline, strict=True):
+        if cut is None:
+            row.append(own if next(present) else other)
+            is_nobody &= row[-1] == other
+        else:
+            of_units = [next(present) for _ in cut]
+            row.append(spliced(own, cut, other, of_units))
+            is_nobody &= not any(of_units)
+    return baseline if is_nobody else row
+
+
+def spliced(text, units, other, present):
+    """The text with its absent units replaced in place. White space alone is a unit that ends where the next begins."""
+    ends = [*(start for _, start in units), len(text)][1:]
+    parts, at = [], 0
+    for (unit, start), end, is_present in zip(units, ends, present, strict=True):
+        end = start + len(unit) if unit else end
+        parts += [text[at:start], text[start:end] if is_present else other]
+        at = end
+    return "".join(parts) + text[at:]
+
+
 def shapley(values, n):
     """Mean marginal contributions (Shapley 1953)."""
     attributions = [Fraction(0)] * n

@@ -1,5 +1,7 @@
 """boto3's client of the data plane, for one server."""
 
+import csv
+import io
 import json
 from fractions import Fraction
 
@@ -34,7 +36,9 @@ def headers(response):
 def written(records, content_type):
     """Records as a client sends them."""
     if content_type == CSV:
-        return "\n".join(",".join(map(str, record)) for record in records)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(records)
+        return text.getvalue().removesuffix("\n")
     return "\n".join(json.dumps({"features": record}) for record in records)
 
 
@@ -47,3 +51,9 @@ def attributions(document):
     """[n_records][n_features][n_outputs]"""
     records = document["explanations"]["kernel_shap"]
     return [[feature["attributions"][0]["attribution"] for feature in record] for record in records]
+
+
+def units(feature):
+    """[n_units] of (partial text, start) of a text."""
+    descriptions = [unit["description"] for unit in feature["attributions"]]
+    return [(description["partial_text"], description["start_idx"]) for description in descriptions]

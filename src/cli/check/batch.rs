@@ -80,7 +80,9 @@ impl<W: Write> Check<W> {
     /// What a refused batch costs, and what spares the refusal.
     async fn spare(&mut self, records: &Records, alone: &Predictions, batched: &Batched) -> anyhow::Result<()> {
         let Some((remedy, n_rows)) = batched.spare() else { return Ok(()) };
-        let n_requests = self.subject.probe.n_synthetic_records().div_ceil(n_rows);
+        let of_features = || self.subject.probe.n_synthetic_records();
+        let n_synthetic = records.players.as_ref().map_or_else(of_features, |players| players.n_synthetic_records);
+        let n_requests = n_synthetic.div_ceil(n_rows);
         self.report.warning(format_args!(
             "explanations do the same: up to {} for one record, and from time to time a refused one",
             count(n_requests, "request")

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::players::Players;
 use crate::endpoints::Probe;
 use crate::fetch::read_file;
 use crate::model::{Call, Message, TargetName};
@@ -36,6 +37,8 @@ pub(super) struct Records {
     pub(super) lines: Vec<String>,
     /// The first record has words where the second has numbers.
     pub(super) has_header: bool,
+    /// Where texts play in units.
+    pub(super) players: Option<Players>,
 }
 
 impl Input {
@@ -73,7 +76,7 @@ impl Payload {
         text.lines().next().filter(|_| self.format == Format::JsonLines)
     }
 
-    pub(super) fn into_records(self, table: &Table) -> Records {
+    pub(super) fn into_records(self, table: &Table, players: Option<Players>) -> Records {
         let lines = match self.format {
             Format::Csv => {
                 table.rows().map(|row| row.map(|cell| cell.raw()).collect::<Vec<_>>().join(",")).collect()
@@ -81,7 +84,7 @@ impl Payload {
             Format::JsonLines => String::from_utf8_lossy(&self.bytes).lines().map(str::to_owned).collect(),
         };
         let has_header = self.format == Format::Csv && has_header(table);
-        Records { payload: self, lines, has_header }
+        Records { payload: self, lines, has_header, players }
     }
 }
 

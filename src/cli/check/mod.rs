@@ -5,6 +5,7 @@ mod batch;
 mod compare;
 mod input;
 mod own;
+mod players;
 mod records;
 mod report;
 mod steps;

@@ -104,7 +104,8 @@ impl ContainerProbe {
         let limits = self.limits();
         let limits = asking.limits(BatchLimits { rows_max: limits.rows_max.min(rows_max).max(1), ..limits });
         let baseline = &self.predictor.model.baseline(asking.shape.cells).cells;
-        let records = Cells::of_records(&call.records, &asking.shape.cells);
+        let present = |record_idx| Cells::present(call, record_idx, &asking.shape.cells);
+        let records: Vec<Cells> = (0..call.records.n_records()).map(present).collect();
         let rows = rows(baseline.len(), records.len(), limits.rows_max);
         let cells = rows.clone().map(|row| match row {
             BatchRow::Baseline(idx) => &baseline[idx],

@@ -3,7 +3,9 @@
 A copy of this file lies in the folder of each model.
 """
 
+import csv
 import fcntl
+import io
 import json
 import os
 
@@ -24,9 +26,12 @@ class Handler(DefaultInferenceHandler):
         return joblib.load(os.path.join(model_dir, "model.joblib"))
 
     def default_input_fn(self, input_data, content_type, context=None):
+        """Cells as they come: the model says which of them are numbers."""
         if content_type == JSON_LINES:
-            return np.array([json.loads(line)["features"] for line in input_data.decode().splitlines()], dtype=float)
-        return np.array([[float(cell) for cell in line.split(",")] for line in input_data.splitlines()])
+            rows = [json.loads(line)["features"] for line in input_data.decode().splitlines()]
+        else:
+            rows = list(csv.reader(io.StringIO(input_data, newline="")))
+        return np.array(rows, dtype=object)
 
     def default_predict_fn(self, data, model, context=None):
         return model.predict_proba(data)[:, 1].tolist()

@@ -61,7 +61,7 @@ def cut(server, records, endpoint):
 
 def texts_of(language):
     if language == "en":
-        return texts.reviews()[:N_REVIEWS] + texts.mails(N_MAILS)
+        return [text for text, _ in texts.reviews(N_REVIEWS)] + texts.mails(N_MAILS)
     return texts.declaration(language)
 
 

