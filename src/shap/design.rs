@@ -1,7 +1,7 @@
 //! Which game design a record gets: how many coalitions, listed or sampled, and how many of each size.
 
 use super::kernel::{binomial, ln_binomial, ln_weight};
-use super::trend;
+use super::{operator, trend};
 use crate::config::{Kernel, SampledEstimator};
 
 /// Samples beyond 2M when NumberOfSamples is not given (SageMaker documentation, "Synthetic dataset").
@@ -146,10 +146,11 @@ impl Design {
     }
 
     /// Memory that is there together while the operator is built.
-    fn building_bytes(&self) -> usize {
+    pub fn building_bytes(&self) -> usize {
         let solving_bytes = match self.estimator {
             Estimator::Trend => trend::solving_bytes(self.n_pairs, self.n_players),
-            Estimator::Enumerated | Estimator::KernelShap => 0,
+            Estimator::KernelShap => operator::solving_bytes(self.n_pairs, self.n_players),
+            Estimator::Enumerated => 0,
         };
         self.operator_bytes().saturating_add(solving_bytes)
     }
