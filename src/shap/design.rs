@@ -7,8 +7,8 @@ use crate::config::{Kernel, SampledEstimator};
 /// Samples beyond 2M when NumberOfSamples is not given (SageMaker documentation, "Synthetic dataset").
 const DEFAULT_EXTRA_SAMPLES: u64 = 2048;
 
-/// Games that get the estimator `trend` where none is named: an operator of as many players is solved in some 150 ms with the
-/// default samples, one of as many samples in half a second.
+/// Games that get the estimator `trend` where none is named: an operator of as many players is solved in some 30 ms with the
+/// default samples, one of as many samples in some 150 ms.
 const AUTO_TREND_PLAYERS_MAX: usize = 128;
 const AUTO_TREND_SAMPLES_MAX: u64 = 4096;
 
