@@ -70,11 +70,24 @@ def test_a_mail_says_what_its_reader_sees_without_headers_addresses_and_links(sc
     assert script.body(mail(plain="as plain text", page=page)).split() == ["as", "plain", "text"]
 
 
+def corpus():
+    """(group, mail): eight mails, one of them twice, and one that says nothing."""
+    kinds = {"spam-1": "Click here, {}: FREE money {}", "easy-ham-1": "I think here {} wrote money code {}"}
+    for n in range(4):
+        name = "anna" if n == 0 else "Anna"
+        yield from ((group, mail(plain=text.format(name, "again " * n))) for group, text in kinds.items())
+    yield "spam-1", mail(plain=kinds["spam-1"].format("Anna", "again"))
+    yield "hard-ham-1", mail(plain="\n")
+
+
+def test_the_mails_of_the_package_are_read_in_the_order_of_their_files(script):
+    mails = list(corpus())
+    in_order = sorted(reversed(mails), key=lambda mail: mail[0])
+    assert script.read_mails(packed(mails)) == [(text, group == "spam-1") for group, text in in_order]
+
+
 def test_the_script_makes_a_model_that_answers_as_scikit_learn_does(script):
-    kinds = {"spam-1": "Click here, Anna: FREE money {}", "easy-ham-1": "I think here Anna wrote money code {}"}
-    mails = [(group, mail(plain=text.format("again " * n))) for n in range(4) for group, text in kinds.items()]
-    twice = mails + [mails[0]]
-    texts, is_spam = script.messages(script.read_mails(packed(twice)))
+    texts, is_spam = script.messages(script.read_mails(packed(list(corpus()))))
     assert (len(texts), is_spam.sum()) == (8, 4)
     model = script.train(texts, is_spam)
     # Of both kinds and no name.
