@@ -17,16 +17,18 @@ use crate::shap::Link;
 pub(super) const MODEL_FILE_ANSWERS: &str =
     "it answers with all scores of a record in a line, or with {\"score\": ...}, and no labels";
 
-/// Models with a game.
+/// Models with a game in which `texts` are features that play in units.
 pub(super) async fn model(
     source: &ModelSource,
     setup: &ExplainerSetup,
+    texts: Vec<usize>,
     baseline: Table,
     limits: &LoadLimits,
 ) -> Result<Arc<dyn Model>, SetupError> {
     check_words(setup)?;
     let frame = Frame {
-        baseline,
+        baseline: Arc::new(baseline),
+        texts,
         link: setup.link,
         n_label_headers: setup.label_headers.as_ref().map(Vec::len),
         probability_index: setup.probability_index,
@@ -128,7 +130,9 @@ fn check_words(setup: &ExplainerSetup) -> Result<(), SetupError> {
 
 /// What each model of an endpoint must fit.
 struct Frame {
-    baseline: Table,
+    baseline: Arc<Table>,
+    /// Features that play in units.
+    texts: Vec<usize>,
     link: Link,
     n_label_headers: Option<usize>,
     probability_index: Option<usize>,
@@ -142,10 +146,21 @@ enum MisfitError {
     LabelHeaders { got: usize, expected: usize },
     #[error("ProbabilityIndex {index} for {n_outputs} outputs: {MODEL_FILE_ANSWERS}")]
     ProbabilityIndex { index: usize, n_outputs: usize },
+    #[error("feature {feature} is a text that plays in units, and the model reads no text there")]
+    Text { feature: usize },
     #[error("of the baseline: {0}")]
-    Baseline(#[from] ModelError),
+    Baseline(ModelError),
     #[error("of the baseline: {0}")]
-    BaselineCell(#[from] CellError),
+    BaselineCell(CellError),
+}
+
+impl From<ModelError> for MisfitError {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Cell(error) => Self::BaselineCell(error),
+            error => Self::Baseline(error),
+        }
+    }
 }
 
 impl Frame {
@@ -160,8 +175,10 @@ impl Frame {
         if let Some(index) = self.probability_index.filter(|_| n_outputs > 1) {
             return Err(MisfitError::ProbabilityIndex { index, n_outputs });
         }
-        let baseline = scorer.encode(&self.baseline)?.into_shared();
-        Ok(Embedded::new(scorer, baseline, self.link)?)
+        if let Some(feature) = self.texts.iter().find(|&&feature| !scorer.reads_text(feature)) {
+            return Err(MisfitError::Text { feature: feature + 1 });
+        }
+        Ok(Embedded::new(scorer, &self.baseline, self.link)?)
     }
 }
 
@@ -174,6 +191,7 @@ impl From<MisfitError> for SetupError {
             }
             MisfitError::LabelHeaders { got, expected } => Self::LabelHeaders { got, expected },
             MisfitError::ProbabilityIndex { index, .. } => Self::ProbabilityIndex { index },
+            MisfitError::Text { feature } => Self::Text { feature },
             MisfitError::Baseline(error) => Self::Baseline(error),
             MisfitError::BaselineCell(error) => Self::BaselineCell(error),
         }

@@ -83,8 +83,10 @@ pub enum SetupError {
     FeatureTypes { got: usize, expected: usize },
     #[error("{got} names for {expected} outputs")]
     LabelHeaders { got: usize, expected: usize },
-    #[error("a model file takes no texts that play in units; a container does")]
-    Text,
+    #[error(
+        "feature {feature} is a text that plays in units, and the model reads no text there; FeatureTypes says what it is"
+    )]
+    Text { feature: usize },
     #[error(transparent)]
     Samples(#[from] DesignError),
 }
@@ -166,8 +168,10 @@ pub(super) async fn parts(
             let settings = container_settings(source, &setup, baseline)?;
             OpenedModel::Container(ContainerModel::new(models(source, limits).await?, settings))
         }
-        _ if cutter.is_some() => return Err(SetupError::Text),
-        files => OpenedModel::Files(files::model(files, &setup, baseline, limits).await?),
+        files => {
+            let texts = cutter.as_ref().map(|cutter| cutter.texts().collect()).unwrap_or_default();
+            OpenedModel::Files(files::model(files, &setup, texts, baseline, limits).await?)
+        }
     };
     check_headers(&setup, n_features)?;
     let settings = Settings {

@@ -3,6 +3,7 @@
 
 pub mod container;
 pub mod embedded;
+mod rows;
 mod target;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::offload::GivenUp;
 use crate::records::{AnswerError, CellError, Format, Pieces, Table, TableError};
 use crate::shap::{Clipped, Coalitions};
 use container::{ContainerError, ProtocolError};
+use embedded::STEPS_PER_BYTE_MAX;
 pub use target::{NameError, TargetError, TargetName};
 
 /// A model, or many of them, with the baseline and the link of its endpoint.
@@ -263,6 +265,8 @@ pub enum ModelError {
     NoTemplate,
     #[error("a synthetic record has {bytes} bytes; the limit of one request is {limit} bytes")]
     RowTooLarge { bytes: usize, limit: usize },
+    #[error("the tokens of record {record} take more than {STEPS_PER_BYTE_MAX} steps for each of its bytes")]
+    Tokens { record: usize },
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
     #[error(transparent)]

@@ -45,6 +45,12 @@ impl Cutter {
         &self.types
     }
 
+    /// The features that are texts.
+    pub fn texts(&self) -> impl Iterator<Item = usize> {
+        let kinds = self.types.iter().enumerate();
+        kinds.filter(|&(_, &kind)| kind == FeatureType::Text).map(|(feature, _)| feature)
+    }
+
     /// None where the records have another number of features.
     pub fn cut_all(&self, table: &Table) -> Result<Option<Arc<[Pieces]>>, CellError> {
         if table.n_columns() != self.types.len() {

@@ -63,7 +63,7 @@ pub fn member(error: &SetupError) -> &'static str {
         SetupError::FeatureHeaders { .. } => in_clarify!("InferenceConfig.FeatureHeaders"),
         SetupError::FeatureTypes { .. } => in_clarify!("InferenceConfig.FeatureTypes"),
         SetupError::LabelHeaders { .. } => in_clarify!("InferenceConfig.LabelHeaders"),
-        SetupError::Text => in_clarify!("ShapConfig.TextConfig"),
+        SetupError::Text { .. } => in_clarify!("ShapConfig.TextConfig"),
         SetupError::ProbabilityIndex { .. } => in_clarify!("InferenceConfig.ProbabilityIndex"),
         SetupError::LabelIndex { .. } => in_clarify!("InferenceConfig.LabelIndex"),
         SetupError::ProbabilityAttribute(_) => in_clarify!("InferenceConfig.ProbabilityAttribute"),

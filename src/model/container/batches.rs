@@ -12,9 +12,10 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::batching::BatchLimits;
 use super::protocol::RowShape;
-use super::rows::{BaselineRow, Cells, Columns, Presence, RowBuffer};
+use super::rows::RowBuffer;
+use crate::model::rows::{BaselineRows, Cells, Columns, Presence};
 use crate::model::{Call, Game, ModelError};
-use crate::records::{Spelling, Table};
+use crate::records::Table;
 use crate::shap::Coalitions;
 
 /// Rows of one batch, those included whose answer is known.
@@ -140,13 +141,6 @@ pub struct Batches {
     room: usize,
 }
 
-/// Rows of a baseline: as they are sent, and as they were read, for texts that are cut.
-#[derive(Debug)]
-pub(super) struct BaselineRows {
-    pub(super) cells: Vec<Cells>,
-    pub(super) table: Arc<Table>,
-}
-
 /// The rows of nobody, or of one game.
 struct Part {
     record: Option<Cells>,
@@ -163,7 +157,7 @@ struct Part {
 impl Batches {
     /// All rows that the games of a request need, where answers have one score.
     pub fn of(call: Arc<Call>, games: Vec<Game>, baseline: Arc<Table>, shape: RowShape) -> Self {
-        let baseline = Arc::new(BaselineRows::new(baseline, shape.cells));
+        let baseline = Arc::new(BaselineRows::new(baseline, &shape.cells));
         Self::new(call, games.into(), baseline, Arc::new(shape), Known::new(1))
     }
 
@@ -230,26 +224,8 @@ impl Batches {
     }
 
     fn part_of(&self, game: &Game) -> Part {
-        let (record, absent) = self.baseline.against(&self.call, game.record_idx, self.shape.cells);
+        let (record, absent) = self.baseline.against(&self.call, game.record_idx, &self.shape.cells);
         Part::new(Some(record), absent, &game.players, Some(Arc::clone(&game.coalitions)))
-    }
-}
-
-impl BaselineRows {
-    pub(super) fn new(table: Arc<Table>, cells: Spelling) -> Self {
-        Self { cells: Cells::of_records(&table, cells), table }
-    }
-
-    /// The cells of a record, and what stands for those that are absent where it is not the baseline's own cells.
-    pub(super) fn against(&self, call: &Call, record_idx: usize, cells: Spelling) -> (Cells, Option<Vec<Cells>>) {
-        let records = &call.records;
-        let Some(pieces) = call.pieces(record_idx) else {
-            return (Cells::of_record(records, record_idx, cells), None);
-        };
-        let of_row = |row_idx| BaselineRow { table: &self.table, row_idx };
-        let absent = |row_idx| Cells::of_pieces(records, record_idx, cells, pieces, Some(of_row(row_idx)));
-        let record = Cells::of_pieces(records, record_idx, cells, pieces, None);
-        (record, Some((0..self.table.n_records()).map(absent).collect()))
     }
 }
 
@@ -286,14 +262,7 @@ impl Part {
     fn write<'a>(&self, buffer: &'a mut RowBuffer, shape: &RowShape, baseline: &[Cells]) -> &'a [u8] {
         let absent = &self.absent.as_deref().unwrap_or(baseline)[self.baseline_idx];
         let presence =
-            self.coalitions.as_deref().map_or(Presence::NOBODY, |all| presence(all, self.coalition_idx));
+            self.coalitions.as_deref().map_or(Presence::NOBODY, |all| Presence::of(all, self.coalition_idx));
         buffer.write(shape, &self.columns, presence, self.record.as_ref().unwrap_or(absent), absent)
-    }
-}
-
-fn presence(coalitions: &Coalitions, coalition_idx: usize) -> Presence<'_> {
-    match coalition_idx.checked_sub(coalitions.n_pairs()) {
-        None => Presence { words: coalitions.pair(coalition_idx), is_complement: false },
-        Some(pair_idx) => Presence { words: coalitions.pair(pair_idx), is_complement: true },
     }
 }

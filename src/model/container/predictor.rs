@@ -11,13 +11,14 @@ use ndarray::{Array2, Axis};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::asking::{Answered, Asking, Read, read};
-use super::batches::{BaselineRows, Batch, Batches, Known};
+use super::batches::{Batch, Batches, Known};
 use super::batching::Batching;
 use super::interpreter::Interpreter;
 use super::models::Models;
 use super::per_model::PerModel;
 use super::protocol::{Dialect, Protocol};
 use super::tally::{Outputs, Tally};
+use crate::model::rows::BaselineRows;
 use crate::model::{
     Answer, Ask, Call, Forward, Game, Identity, LinkedValue, Message, Model, ModelError, Predictions, Predictor,
     Valuation, Values,
@@ -49,41 +50,10 @@ pub(super) struct Inner {
     layout: Arc<AnswerLayout>,
     n_features: usize,
     /// The baseline in every spelling that the model may need.
-    baselines: Vec<(Spelling, Baseline)>,
+    baselines: Vec<(Spelling, Arc<BaselineRows>)>,
     link: Link,
     template: Option<Template>,
     batchings: PerModel<Batching>,
-}
-
-/// Baseline rows as they are sent in one spelling.
-pub(super) struct Baseline {
-    pub(super) rows: Arc<BaselineRows>,
-    /// Whether a column differs among the rows.
-    varies: Vec<bool>,
-}
-
-impl Baseline {
-    fn new(table: &Arc<Table>, cells: Spelling) -> Self {
-        let rows = BaselineRows::new(Arc::clone(table), cells);
-        let first = &rows.cells[0];
-        let varies = |column_idx| rows.cells.iter().any(|row| row.get(column_idx) != first.get(column_idx));
-        Self { varies: (0..table.n_columns()).map(varies).collect(), rows: Arc::new(rows) }
-    }
-
-    /// Pieces whose bytes are not those of all baseline rows.
-    fn differing(&self, call: &Call, record_idx: usize, cells: Spelling) -> Vec<u32> {
-        let n_pieces = call.n_pieces(record_idx) as u32;
-        match self.rows.against(call, record_idx, cells) {
-            (record, None) => {
-                let own = |piece| self.varies[piece] || record.get(piece) != self.rows.cells[0].get(piece);
-                (0..n_pieces).filter(|&piece| own(piece as usize)).collect()
-            }
-            (record, Some(absent)) => {
-                let own = |piece| absent.iter().any(|row| record.get(piece) != row.get(piece));
-                (0..n_pieces).filter(|&piece| own(piece as usize)).collect()
-            }
-        }
-    }
 }
 
 impl ContainerModel {
@@ -93,12 +63,13 @@ impl ContainerModel {
         let container = Arc::clone(models.container());
         let memory = Duration::from_secs(container.config().container_memory_s);
         let baseline = Arc::new(baseline);
-        let baselines = protocol.spellings().iter().map(|&cells| (cells, Baseline::new(&baseline, cells)));
+        let of_spelling = |cells: &Spelling| (*cells, Arc::new(BaselineRows::new(Arc::clone(&baseline), cells)));
+        let baselines = protocol.spellings().iter().map(of_spelling).collect();
         Self(Arc::new(Inner {
             models,
             layout: Arc::new(layout),
             n_features: baseline.n_columns(),
-            baselines: baselines.collect(),
+            baselines,
             interpreter: Interpreter::new(container, protocol).with_features(columns, baseline),
             link,
             template,
@@ -132,7 +103,7 @@ impl Inner {
         Ok(ContainerPredictor { model, transport, identity, dialect, asked: Mutex::default() })
     }
 
-    pub(super) fn baseline(&self, cells: Spelling) -> &Baseline {
+    pub(super) fn baseline(&self, cells: Spelling) -> &Arc<BaselineRows> {
         let own = self.baselines.iter().find(|(spelling, _)| *spelling == cells);
         &own.expect("the protocol names all its spellings. This is a bug.").1
     }
@@ -222,7 +193,7 @@ impl ContainerPredictor {
         predictions: &Predictions,
     ) -> Result<Values, ModelError> {
         let asking = self.asking(call, predictions)?;
-        let baseline = Arc::clone(&self.model.baseline(asking.shape.cells).rows);
+        let baseline = Arc::clone(self.model.baseline(asking.shape.cells));
         let asked = locked(&self.asked).take();
         let mut asked = asked.unwrap_or_else(|| Asked::nothing(&asking.outputs, baseline.cells.len()));
         let games: Arc<[Game]> = games.into();
@@ -300,7 +271,7 @@ impl Predictor for ContainerPredictor {
 
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError> {
         let cells = self.dialect.cells(call.records.format());
-        Ok(self.model.baseline(cells).differing(call, record_idx, cells))
+        Ok(self.model.baseline(cells).differing(call, record_idx, &cells))
     }
 
     fn valuation<'a>(&'a self, _: &'a Call) -> Result<Valuation<'a>, ModelError> {

@@ -13,7 +13,7 @@ use super::asking::Asking;
 use super::batches::Batch;
 use super::batching::BatchLimits;
 use super::predictor::{ContainerModel, ContainerPredictor};
-use super::rows::Cells;
+use crate::model::rows::Cells;
 use crate::model::{Answer, Call, Forward, Message, ModelError, Predictions, Reply};
 
 /// A container that is ready says so at once (SageMaker documentation, "Custom Inference Code with Hosting Services").
@@ -103,8 +103,8 @@ impl ContainerProbe {
         let asking = self.predictor.asking(call, predictions)?;
         let limits = self.limits();
         let limits = asking.limits(BatchLimits { rows_max: limits.rows_max.min(rows_max).max(1), ..limits });
-        let baseline = &self.predictor.model.baseline(asking.shape.cells).rows.cells;
-        let records = Cells::of_records(&call.records, asking.shape.cells);
+        let baseline = &self.predictor.model.baseline(asking.shape.cells).cells;
+        let records = Cells::of_records(&call.records, &asking.shape.cells);
         let rows = rows(baseline.len(), records.len(), limits.rows_max);
         let cells = rows.clone().map(|row| match row {
             BatchRow::Baseline(idx) => &baseline[idx],

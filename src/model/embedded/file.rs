@@ -1,10 +1,12 @@
-//! The bytes of a model file → a form, by the loader that knows them.
+//! The bytes of a model file → its model, by the loader that knows them.
+
+use std::sync::Arc;
 
 use super::archive::{self, ArchiveError};
+use super::file_model::FileModel;
 use super::lightgbm::{self, LightgbmError};
 use super::onnx::{self, OnnxError};
 use super::xgboost::{self, XgboostError};
-use crate::form::Form;
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FileError {
@@ -34,7 +36,7 @@ enum Kind {
 }
 
 /// Reads a model file, whatever wrote it; what is packed may take `unpacked_bytes_max`.
-pub fn read(bytes: &[u8], unpacked_bytes_max: u64) -> Result<Form, FileError> {
+pub fn read(bytes: &[u8], unpacked_bytes_max: u64) -> Result<FileModel, FileError> {
     match kind(bytes) {
         Some(Kind::Gzip) => {
             let file = archive::model_file(bytes, unpacked_bytes_max)?;
@@ -45,10 +47,10 @@ pub fn read(bytes: &[u8], unpacked_bytes_max: u64) -> Result<Form, FileError> {
     }
 }
 
-fn read_plain(bytes: &[u8]) -> Result<Form, FileError> {
+fn read_plain(bytes: &[u8]) -> Result<FileModel, FileError> {
     match kind(bytes) {
-        Some(Kind::Xgboost) => Ok(xgboost::load(bytes)?),
-        Some(Kind::Lightgbm) => Ok(lightgbm::load(bytes)?),
+        Some(Kind::Xgboost) => Ok(FileModel::Form(Arc::new(xgboost::load(bytes)?))),
+        Some(Kind::Lightgbm) => Ok(FileModel::Form(Arc::new(lightgbm::load(bytes)?))),
         Some(Kind::Onnx) => Ok(onnx::load(bytes)?),
         Some(Kind::Gzip) => Err(FileError::Unknown { what: "an archive inside an archive".to_owned() }),
         None => Err(FileError::Unknown { what: what(bytes) }),
@@ -100,7 +102,7 @@ mod tests {
             (b"\x1f\x8b", "this is no archive that can be read"),
         ];
         for (bytes, start) in cases {
-            let text = read(bytes, 1 << 20).unwrap_err().to_string();
+            let text = read(bytes, 1 << 20).err().expect("it is refused").to_string();
             assert!(text.starts_with(start), "got: {text}\nwant: {start}");
         }
     }

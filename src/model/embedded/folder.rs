@@ -10,8 +10,8 @@ use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 use tokio::sync::Semaphore;
 
+use super::fitted::Embedded;
 use super::place::Place;
-use super::predictor::Embedded;
 use super::scorer::{EmbeddedForward, Scorer};
 use crate::model::{Answer, Forward, Message, Model, ModelError, Predictor, Reply, TargetError, TargetName};
 use crate::offload::offload;
@@ -153,7 +153,7 @@ impl<M: Clone + Send + Sync + 'static> Inner<M> {
 
 impl Model for Folder<Embedded> {
     fn predictor<'a>(&'a self, message: &'a Message) -> Answer<'a, Arc<dyn Predictor>> {
-        async { Ok(Arc::new(self.model(message).await?) as Arc<dyn Predictor>) }.boxed()
+        async { Ok(self.model(message).await?.into_predictor()) }.boxed()
     }
 }
 

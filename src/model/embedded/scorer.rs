@@ -1,4 +1,4 @@
-//! A form that scores records and words its answers; alone it is a model that answers messages without a game.
+//! A model of a file that scores records and words its answers; alone it answers messages without a game.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,8 +8,10 @@ use ndarray::Array2;
 
 use super::answer::write_answer;
 use super::file::{self, FileError};
+use super::file_model::FileModel;
 use super::scores::to_scores;
-use crate::form::{Feature, Form};
+use super::text::record_margins;
+use crate::form::{Feature, Form, Transform};
 use crate::model::{Answer, Forward, Identity, Message, ModelError, Reply, sha256};
 use crate::offload::{Stop, in_turns, offload};
 use crate::records::{CellError, Encoding, Format, Table};
@@ -18,7 +20,7 @@ use crate::records::{CellError, Encoding, Format, Table};
 const BLOCK_ROWS: usize = 64;
 
 pub struct Scorer {
-    pub(super) form: Arc<Form>,
+    pub(super) model: FileModel,
     encoding: Encoding,
     /// Of the file that it was read from.
     sha256: String,
@@ -27,8 +29,8 @@ pub struct Scorer {
 impl Scorer {
     /// Reads a model file; one that is packed may unpack to `bytes_max`.
     pub fn read(file: &[u8], bytes_max: u64) -> Result<Self, FileError> {
-        let form = file::read(file, bytes_max)?;
-        Ok(Self { encoding: encoding(&form), form: Arc::new(form), sha256: sha256(file) })
+        let model = file::read(file, bytes_max)?;
+        Ok(Self { encoding: encoding(model.features()), model, sha256: sha256(file) })
     }
 
     /// What the features of a table's cells are, `[n_records × n_features]`.
@@ -46,43 +48,68 @@ impl Scorer {
     }
 
     pub fn n_features(&self) -> usize {
-        self.form.n_features()
+        self.model.features().len()
     }
 
     pub fn n_outputs(&self) -> usize {
-        self.form.n_outputs()
+        self.model.n_outputs()
+    }
+
+    /// Whether the model takes this feature as a text, of which it reads more than whether it is a name that it knows.
+    pub fn reads_text(&self, feature_idx: usize) -> bool {
+        match &self.model {
+            FileModel::Form(_) => false,
+            FileModel::Text(model) => model.reads_text(feature_idx),
+        }
+    }
+
+    pub(super) fn transform(&self) -> Transform {
+        match &self.model {
+            FileModel::Form(form) => form.transform,
+            FileModel::Text(model) => model.transform,
+        }
     }
 
     /// Margins of all records, `[n_records × n_outputs]`, row-major.
-    pub(super) fn margins(&self, records: &Table, stop: &Stop) -> Result<Vec<f32>, ModelError> {
-        let (expected, n_outputs) = (self.n_features(), self.n_outputs());
+    pub fn margins(&self, records: &Table, stop: &Stop) -> Result<Vec<f32>, ModelError> {
+        let expected = self.n_features();
         if records.n_columns() != expected {
             return Err(ModelError::Width { record: 1, n_columns: records.n_columns(), expected });
         }
-        let rows = self.numbers(records)?.as_standard_layout();
-        let rows = rows.as_slice().expect("standard layout is contiguous. This is a bug.");
-        let mut margins = vec![0.0; records.n_records() * n_outputs];
-        let blocks = margins.chunks_mut(BLOCK_ROWS * n_outputs).zip(rows.chunks(BLOCK_ROWS * expected));
-        let steps_per_block = BLOCK_ROWS * self.form.steps_per_row();
-        in_turns(blocks.collect(), steps_per_block, stop, |(margins, rows)| {
-            self.form.margins(rows, margins);
-            Ok::<_, ModelError>(())
-        })?;
-        Ok(margins)
+        let numbers = self.numbers(records)?;
+        match &self.model {
+            FileModel::Form(form) => form_margins(form, numbers, stop),
+            FileModel::Text(model) => record_margins(model, records, numbers, stop),
+        }
     }
 
     /// The text of an answer; margins become scores.
     pub(super) fn answer(&self, mut margins: Vec<f32>, format: Format) -> String {
         let n_outputs = self.n_outputs();
-        margins.chunks_exact_mut(n_outputs).for_each(|row| to_scores(self.form.transform, row));
+        margins.chunks_exact_mut(n_outputs).for_each(|row| to_scores(self.transform(), row));
         let scores = Array2::from_shape_vec((margins.len() / n_outputs, n_outputs), margins);
         write_answer(&scores.expect("one margin for each record and output. This is a bug."), format)
     }
 }
 
+/// Margins of rows `[n_rows × n_features]`, in blocks on all cores.
+fn form_margins(form: &Form, numbers: &Array2<f32>, stop: &Stop) -> Result<Vec<f32>, ModelError> {
+    let (n_features, n_outputs) = (form.n_features(), form.n_outputs());
+    let rows = numbers.as_standard_layout();
+    let rows = rows.as_slice().expect("standard layout is contiguous. This is a bug.");
+    let mut margins = vec![0.0; numbers.nrows() * n_outputs];
+    let blocks = margins.chunks_mut(BLOCK_ROWS * n_outputs).zip(rows.chunks(BLOCK_ROWS * n_features));
+    let steps_per_block = BLOCK_ROWS * form.steps_per_row();
+    in_turns(blocks.collect(), steps_per_block, stop, |(margins, rows)| {
+        form.margins(rows, margins);
+        Ok::<_, ModelError>(())
+    })?;
+    Ok(margins)
+}
+
 /// What the cells of each feature's column stand for.
-fn encoding(form: &Form) -> Encoding {
-    Encoding::new(form.features.iter().map(|feature| match feature {
+fn encoding(features: &[Feature]) -> Encoding {
+    Encoding::new(features.iter().map(|feature| match feature {
         Feature::Number => None,
         Feature::Category(names) => Some(names.as_slice()),
     }))

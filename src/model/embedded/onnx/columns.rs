@@ -4,7 +4,7 @@ use super::node::Node;
 use super::scores::Scores;
 use super::tensor::Constant;
 use super::values::{Context, Rows, RowsId, Value};
-use super::{proto::elem, wrong};
+use super::{proto::elem, terms, wrong};
 use crate::form::{Column, Norm, Stage, Step};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,17 +69,19 @@ pub(super) fn imputer(context: &mut Context, node: &Node, rows: RowsId) -> Resul
 pub(super) fn normalizer(context: &mut Context, node: &Node, value: &Value) -> Result<Value, String> {
     let norm = node.text("norm", "MAX")?;
     match value {
-        Value::Rows(rows) => {
-            let norm = match norm.as_str() {
-                "MAX" => Norm::Max,
-                "L1" => Norm::L1,
-                "L2" => Norm::L2,
-                _ => return Err(wrong("norm", norm, "MAX, L1 or L2")),
-            };
-            normalised(context, *rows, norm)
-        }
+        Value::Rows(rows) => normalised(context, *rows, known_norm(&norm)?),
+        Value::Blocks(blocks) => terms::normalised(context, *blocks, known_norm(&norm)?),
         Value::Scores(scores) if norm == "L1" && adds_up_to_one(scores)? => Ok(value.clone()),
         _ => Err("only columns of features, and shares that add up to 1, are normalised".to_owned()),
+    }
+}
+
+fn known_norm(name: &str) -> Result<Norm, String> {
+    match name {
+        "MAX" => Ok(Norm::Max),
+        "L1" => Ok(Norm::L1),
+        "L2" => Ok(Norm::L2),
+        _ => Err(wrong("norm", name, "MAX, L1 or L2")),
     }
 }
 
@@ -108,7 +110,9 @@ pub(super) fn cast(context: &mut Context, node: &Node, value: &Value) -> Result<
             let rows = Rows { is_whole: false, ..context.rows[*id].clone() };
             if context.rows[*id].is_whole { Ok(Value::Rows(context.push_rows(rows)?)) } else { Ok(value.clone()) }
         }
-        (elem::FLOAT | elem::DOUBLE, Value::Scores(_)) | (elem::STRING, Value::Texts(_)) => Ok(value.clone()),
+        (elem::FLOAT | elem::DOUBLE, Value::Scores(_) | Value::Blocks(_))
+        | (elem::STRING, Value::Texts(_) | Value::Lower(_) | Value::Tokens(_)) => Ok(value.clone()),
+        (elem::BOOL, &Value::Blocks(blocks)) => terms::presence(context, blocks),
         (elem::INT32 | elem::INT64, Value::Rows(id)) if context.rows[*id].is_whole => Ok(value.clone()),
         (elem::INT32 | elem::INT64, Value::Rows(id)) => {
             Ok(Value::Rows(context.with_step(*id, |_| Step::Truncate, true)?))

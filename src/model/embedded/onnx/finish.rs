@@ -1,22 +1,35 @@
-//! Scores of a graph → body and transform of a form.
+//! Scores of a graph → body and transform of a form, or a model over texts.
+
+use std::sync::Arc;
 
 use super::forest::ensemble;
 use super::linear::{as_margins, layer};
 use super::scores::{Curve, Margin, Score, Scores, Term};
+use super::terms::text_model;
 use super::values::{Basis, BasisId, Context, RowsId};
-use crate::form::{Activation, Body, Layers, Transform};
+use crate::form::{Activation, Body, Form, Layers, Transform};
+use crate::model::embedded::FileModel;
 
-/// The body with the columns that it takes.
-pub(super) fn finish(context: &mut Context, scores: &Scores) -> Result<(RowsId, Body, Transform), String> {
+/// The model whose scores these are.
+pub(super) fn finish(context: &mut Context, scores: &Scores) -> Result<FileModel, String> {
+    let (basis, margins, transform) = margins(context, scores)?;
+    if let Basis::Blocks(blocks) = context.bases[basis] {
+        return Ok(FileModel::Text(Arc::new(text_model(context, blocks, &margins, transform)?)));
+    }
+    let (rows, body) = body(context, basis, &margins)?;
+    let inputs = context.inputs(rows);
+    Ok(FileModel::Form(Arc::new(Form { inputs, features: context.features(), body, transform })))
+}
+
+/// The margins whose transform the scores are.
+fn margins(context: &mut Context, scores: &Scores) -> Result<(BasisId, Vec<Margin>, Transform), String> {
     let scores = without_complement(scores);
     if let Some((margins, transform)) = transformed(&scores.columns) {
-        let (rows, body) = body(context, scores.basis, &margins)?;
-        return Ok((rows, body, transform));
+        return Ok((scores.basis, margins, transform));
     }
     let scores = as_margins(context, &scores)?;
     let (margins, transform) = transformed(&scores.columns).expect("these are margins. This is a bug.");
-    let (rows, body) = body(context, scores.basis, &margins)?;
-    Ok((rows, body, transform))
+    Ok((scores.basis, margins, transform))
 }
 
 /// Of two scores with a constant sum the second says all: the probability of class 1.
@@ -85,6 +98,7 @@ fn body(context: &Context, basis: BasisId, margins: &[Margin]) -> Result<(RowsId
                 layers.push(layer.clone());
                 basis = *below;
             }
+            Basis::Blocks(_) => return Err("layers over terms of texts are not supported".to_owned()),
             Basis::Forests { .. } => return Err("layers over trees are not supported".to_owned()),
         }
     }

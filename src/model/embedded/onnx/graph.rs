@@ -1,4 +1,4 @@
-//! A decoded graph → a form: which outputs are scores, which nodes they need, and those one after the other.
+//! A decoded graph → its model: which outputs are scores, which nodes they need, and those one after the other.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -11,9 +11,10 @@ use super::select::concat;
 use super::tensor::Constant;
 use super::values::{COLUMNS_MAX, Context, Names, Rows, Value};
 use super::{OnnxError, cut, wrong};
-use crate::form::{Column, Form};
+use crate::form::Column;
+use crate::model::embedded::FileModel;
 
-pub(super) fn form(graph: Graph) -> Result<Form, OnnxError> {
+pub(super) fn model(graph: Graph) -> Result<FileModel, OnnxError> {
     let mut context = Context::new();
     let mut values = HashMap::new();
     for tensor in &graph.initializers {
@@ -31,7 +32,11 @@ pub(super) fn form(graph: Graph) -> Result<Form, OnnxError> {
     finished(&mut context, &outputs, &values)
 }
 
-fn finished(context: &mut Context, outputs: &[&str], values: &HashMap<String, Value>) -> Result<Form, OnnxError> {
+fn finished(
+    context: &mut Context,
+    outputs: &[&str],
+    values: &HashMap<String, Value>,
+) -> Result<FileModel, OnnxError> {
     let place = || format!("output \"{}\"", cut(&outputs.join(" ")));
     let at_outputs = |problem: String| OnnxError::at(place(), problem);
     let value = |name: &&str| values.get(*name).cloned().ok_or_else(|| at_outputs("no node gives it".to_owned()));
@@ -39,9 +44,7 @@ fn finished(context: &mut Context, outputs: &[&str], values: &HashMap<String, Va
     let Value::Scores(scores) = concat(context, &parts).map_err(at_outputs)? else {
         return Err(at_outputs("there is no model between it and the features".to_owned()));
     };
-    let (rows, body, transform) = finish(context, &scores).map_err(at_outputs)?;
-    let inputs = context.inputs(rows);
-    Ok(Form { inputs, features: context.features(), body, transform })
+    finish(context, &scores).map_err(at_outputs)
 }
 
 /// The columns of a record, in the order of the graph's inputs.

@@ -6,9 +6,8 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::builder::{Builder, floats, int, ints};
-use super::load;
 use super::proto::{TensorProto, elem};
-use super::tests::{error, margins, pipeline, stump};
+use super::tests::{error, load, margins, pipeline, stump};
 
 fn tree() -> Vec<u8> {
     let input = Builder::default().input("x", elem::FLOAT, 2).output("y", elem::FLOAT);

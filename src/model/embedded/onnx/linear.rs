@@ -42,11 +42,14 @@ impl Map {
         }
         let (basis, columns) = match value {
             Value::Rows(rows) => (context.linear_basis(*rows), None),
+            Value::Blocks(blocks) => (context.blocks_basis(*blocks), None),
             Value::Scores(scores) => {
                 let (basis, columns) = settle(context, scores)?;
                 (basis, Some(columns))
             }
-            Value::Constant(_) | Value::Texts(_) => return Err("only numbers can be summed".to_owned()),
+            Value::Constant(_) | Value::Texts(_) | Value::Lower(_) | Value::Tokens(_) => {
+                return Err("only numbers can be summed".to_owned());
+            }
         };
         let n = context.basis_width(basis);
         let n_products = columns.as_ref().map_or(n, |columns| columns.iter().map(|sum| sum.weights.len()).sum());

@@ -1,5 +1,5 @@
-//! ONNX, as skl2onnx and onnxmltools write pipelines of scikit-learn, XGBoost and LightGBM → a form.
-//! The graph is read back from its scores; what only makes labels is left out. The file is not trusted: it costs time
+//! ONNX, as skl2onnx and onnxmltools write pipelines of scikit-learn, XGBoost and LightGBM → a form,
+//! or a model over texts. The graph is read back from its scores; what only makes labels is left out. The file is not trusted: it costs time
 //! and memory in proportion to its length and to stated limits, and ends as a form or as an error that says where.
 
 mod activations;
@@ -20,12 +20,14 @@ mod scores;
 mod select;
 mod splits;
 mod tensor;
+mod terms;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod trees;
 mod values;
 
-use crate::form::Form;
+use super::file_model::FileModel;
 
 /// Longest text of the file that an error repeats, in characters.
 const QUOTE_CHARS_MAX: usize = 80;
@@ -55,8 +57,8 @@ pub fn recognise(bytes: &[u8]) -> bool {
 }
 
 /// Reads a model.
-pub fn load(bytes: &[u8]) -> Result<Form, OnnxError> {
-    graph::form(proto::read(bytes)?)
+pub fn load(bytes: &[u8]) -> Result<FileModel, OnnxError> {
+    graph::model(proto::read(bytes)?)
 }
 
 /// Text from the file as an error may repeat it: short, and in one line.

@@ -19,8 +19,13 @@ pub(super) struct Node {
 impl Node {
     pub fn read(index: usize, node: NodeProto) -> Result<Self, OnnxError> {
         let place = format!("node {index} \"{}\" ({})", cut(&node.name), cut(&node.op_type));
-        if !["", "ai.onnx", "ai.onnx.ml"].contains(&node.domain.as_str()) {
-            return Err(OnnxError::at(place, wrong("the domain", node.domain, "ai.onnx or ai.onnx.ml")));
+        // Of what ONNX Runtime adds to ONNX only this is known.
+        let (domains, expected): (&[&str], &str) = match node.op_type.as_str() {
+            "Tokenizer" => (&["com.microsoft"], "com.microsoft"),
+            _ => (&["", "ai.onnx", "ai.onnx.ml"], "ai.onnx or ai.onnx.ml"),
+        };
+        if !domains.contains(&node.domain.as_str()) {
+            return Err(OnnxError::at(place, wrong("the domain", node.domain, expected)));
         }
         let attributes = node.attributes()?.into_iter().map(|attribute| (attribute.name.clone(), attribute));
         Ok(Self {

@@ -12,7 +12,7 @@ use super::scores::{Curve, Scores};
 use super::select::{check_axis, concat, flat, pick, reshape, slice, split};
 use super::tensor::Constant;
 use super::values::{Context, RowsId, Value};
-use super::{trees, wrong};
+use super::{terms, texts, trees, wrong};
 
 /// The values of the node's outputs; a classifier's first output, its label, stays without.
 pub(super) fn apply(
@@ -53,6 +53,10 @@ fn one(context: &mut Context, opset: i64, node: &Node, inputs: &[Value]) -> Resu
             reshape(context, first, &shape.unwrap_or_else(|| node.ints("shape").to_vec()))
         }
         "Flatten" => node.expect("axis", 1).and_then(|()| flat(context, first)),
+        "StringNormalizer" => texts::string_normalizer(node, first),
+        "Tokenizer" => texts::tokenizer(context, node, first),
+        "TfIdfVectorizer" => terms::vectorizer(context, node, first),
+        "Log" => terms::logarithm(context, first),
         "Scaler" => scaler(context, node, rows(first)?),
         "Imputer" => imputer(context, node, rows(first)?),
         "Normalizer" => normalizer(context, node, first),
@@ -126,6 +130,12 @@ fn binary(context: &mut Context, operator: Arithmetic, a: &Value, b: &Value) -> 
     match (a, b) {
         (&Value::Rows(rows), Value::Constant(constant)) => arithmetic(context, operator, rows, constant, false),
         (Value::Constant(constant), &Value::Rows(rows)) => arithmetic(context, operator, rows, constant, true),
+        (&Value::Blocks(blocks), Value::Constant(constant)) => {
+            terms::arithmetic(context, operator, blocks, constant, false)
+        }
+        (Value::Constant(constant), &Value::Blocks(blocks)) => {
+            terms::arithmetic(context, operator, blocks, constant, true)
+        }
         (Value::Scores(scores), Value::Constant(constant)) => {
             with_constant(context, operator, scores, constant, false)
         }
@@ -170,7 +180,10 @@ fn constant(value: &Value) -> Result<&Constant, String> {
 fn rows(value: &Value) -> Result<RowsId, String> {
     match value {
         Value::Rows(rows) => Ok(*rows),
-        Value::Texts(_) => Err("its input is text; expected numbers".to_owned()),
+        Value::Texts(_) | Value::Lower(_) | Value::Tokens(_) => {
+            Err("its input is text; expected numbers".to_owned())
+        }
+        Value::Blocks(_) => Err("its input has terms of texts; that is not supported".to_owned()),
         Value::Constant(_) => Err("its input is a constant; expected columns of features".to_owned()),
         Value::Scores(_) => Err("its input mixes features, by sums or models; that is not supported".to_owned()),
     }

@@ -6,7 +6,7 @@ use super::node::Node;
 use super::scores::Scores;
 use super::tensor::Constant;
 use super::values::{Basis, Context, Rows, Value, check_width};
-use super::wrong;
+use super::{terms, wrong};
 
 /// Refuses an axis other than that of the columns.
 pub(super) fn check_axis(context: &Context, value: &Value, axis: i64) -> Result<(), String> {
@@ -33,6 +33,9 @@ pub(super) fn pick(context: &mut Context, value: &Value, places: &[i64]) -> Resu
     let places = places.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
     match value {
         Value::Constant(_) => unreachable_constant(),
+        Value::Lower(_) | Value::Tokens(_) | Value::Blocks(_) => {
+            Err("columns of a text, or of its terms, cannot be picked one by one".to_owned())
+        }
         Value::Texts(features) => Ok(Value::Texts(places.iter().map(|&place| features[place]).collect())),
         Value::Rows(id) => {
             let rows = &context.rows[*id];
@@ -59,6 +62,9 @@ pub(super) fn concat(context: &mut Context, values: &[Value]) -> Result<Value, S
 
 fn join(context: &mut Context, a: &Value, b: &Value) -> Result<Value, String> {
     match (a, b) {
+        (Value::Blocks(_), Value::Blocks(_) | Value::Rows(_)) | (Value::Rows(_), Value::Blocks(_)) => {
+            terms::join(context, a, b)
+        }
         (Value::Texts(a), Value::Texts(b)) => Ok(Value::Texts([a.as_slice(), b].concat())),
         (&Value::Rows(a), &Value::Rows(b)) => {
             let (a, b) = (&context.rows[a], &context.rows[b]);

@@ -1,9 +1,19 @@
 //! Graphs as pipelines export them → forms, and what of them is refused.
 
 use super::builder::{Builder, float, floats, int, ints, text, texts};
-use super::load;
+use std::sync::Arc;
+
+use super::OnnxError;
 use super::proto::{AttributeProto, elem};
 use crate::form::{Body, Feature, Form, Transform};
+use crate::model::embedded::FileModel;
+
+pub(super) fn load(file: &[u8]) -> Result<Arc<Form>, OnnxError> {
+    match super::load(file)? {
+        FileModel::Form(form) => Ok(form),
+        FileModel::Text(_) => panic!("this is no model over texts"),
+    }
+}
 
 /// `[n_rows × n_outputs]` for `rows` `[n_rows × n_features]`.
 pub(super) fn margins(form: &Form, rows: &[f32]) -> Vec<f32> {

@@ -1,14 +1,18 @@
-//! What the tensors of a graph stand for, as functions of a record: columns made from single features, and scores made
-//! from sums over those columns or over trees.
+//! What the tensors of a graph stand for, as functions of a record: columns made from single features, terms of texts, and
+//! scores made from sums over those or over trees.
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::forest::Forest;
 use super::scores::Scores;
 use super::tensor::Constant;
+use super::terms::Terms;
+use super::texts::Tokens;
 use super::wrong;
 use crate::form::{Column, Feature, Inputs, Layer, Stage, Step};
+use crate::model::embedded::text::Tokenizer;
 
 /// Columns of any tensor; as many as records may have.
 pub(super) const COLUMNS_MAX: usize = 65_536;
@@ -25,12 +29,18 @@ pub(super) enum Value {
     Constant(Rc<Constant>),
     /// Features that are text.
     Texts(Vec<u32>),
+    /// One of them in lower case.
+    Lower(u32),
+    Tokens(Rc<Tokens>),
+    Blocks(BlocksId),
     Rows(RowsId),
     Scores(Rc<Scores>),
 }
 
 /// A place in `Context::rows`: equal ones are the same columns.
 pub(super) type RowsId = usize;
+/// A place in `Context::blocks`.
+pub(super) type BlocksId = usize;
 /// A place in `Context::bases`.
 pub(super) type BasisId = usize;
 
@@ -45,10 +55,18 @@ pub(super) struct Rows {
     pub rank: i64,
 }
 
+/// Columns beside each other, of which some are terms of texts.
+#[derive(Clone, Debug)]
+pub(super) enum Block {
+    Terms(Rc<Terms>),
+    Rows(RowsId),
+}
+
 /// The numbers that margins are sums over.
 #[derive(Debug)]
 pub(super) enum Basis {
     Rows(RowsId),
+    Blocks(BlocksId),
     Layer {
         below: BasisId,
         layer: Layer,
@@ -74,10 +92,14 @@ pub(super) struct Context {
     pub names: Vec<Option<Names>>,
     pub prefixes: Vec<Inputs>,
     pub rows: Vec<Rows>,
+    pub blocks: Vec<Vec<Block>>,
     pub bases: Vec<Basis>,
     pub n_softmaxes: usize,
-    /// Bases of rows that have one.
+    /// By expression and least number of characters.
+    pub tokenizers: HashMap<(String, usize), Arc<Tokenizer>>,
+    /// Bases of rows and of blocks that have one.
     linear: HashMap<RowsId, BasisId>,
+    linear_blocks: HashMap<BlocksId, BasisId>,
     n_numbers: usize,
 }
 
@@ -138,10 +160,39 @@ impl Context {
         }
     }
 
+    /// The one basis of these blocks.
+    pub fn blocks_basis(&mut self, blocks: BlocksId) -> BasisId {
+        match self.linear_blocks.get(&blocks) {
+            Some(&basis) => basis,
+            None => {
+                let basis = self.push_basis(Basis::Blocks(blocks));
+                self.linear_blocks.insert(blocks, basis);
+                basis
+            }
+        }
+    }
+
+    pub fn push_blocks(&mut self, blocks: Vec<Block>) -> BlocksId {
+        self.blocks.push(blocks);
+        self.blocks.len() - 1
+    }
+
+    pub fn block_width(&self, block: &Block) -> usize {
+        match block {
+            Block::Terms(terms) => terms.scale.len(),
+            Block::Rows(rows) => self.rows[*rows].columns.len(),
+        }
+    }
+
+    fn blocks_width(&self, blocks: BlocksId) -> usize {
+        self.blocks[blocks].iter().map(|block| self.block_width(block)).sum()
+    }
+
     /// Numbers that a margin over this basis has a weight for.
     pub fn basis_width(&self, basis: BasisId) -> usize {
         match &self.bases[basis] {
             Basis::Rows(rows) => self.rows[*rows].columns.len(),
+            Basis::Blocks(blocks) => self.blocks_width(*blocks),
             Basis::Layer { layer, .. } => layer.n_outputs(),
             Basis::Forests { forests, .. } => forests.iter().map(|forest| forest.n_classes).sum(),
         }
@@ -151,6 +202,8 @@ impl Context {
         match value {
             Value::Constant(_) => Err(wrong("an input", "a constant", "a row for each record")),
             Value::Texts(features) => Ok(features.len()),
+            Value::Lower(_) | Value::Tokens(_) => Ok(1),
+            Value::Blocks(blocks) => Ok(self.blocks_width(*blocks)),
             Value::Rows(rows) => Ok(self.rows[*rows].columns.len()),
             Value::Scores(scores) => Ok(scores.columns.len()),
         }

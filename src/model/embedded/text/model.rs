@@ -1,0 +1,87 @@
+//! Texts and numbers of a row → its margins: what bags of terms and weighted numbers add up to.
+
+use super::bag::{Bag, Counter, Source};
+use super::tokens::TooManySteps;
+use crate::form::{Feature, Inputs, Layers, Transform};
+
+/// What one byte of a text costs, in steps as trees have them, about.
+const STEPS_PER_BYTE: usize = 8;
+
+/// A linear model over terms of texts, and over numbers beside them.
+pub struct TextModel {
+    pub(in crate::model::embedded) features: Vec<Feature>,
+    pub(in crate::model::embedded) sources: Vec<Source>,
+    pub(in crate::model::embedded) bags: Vec<Bag>,
+    pub(in crate::model::embedded) numbers: Vec<Numbers>,
+    /// `[n_outputs]`.
+    pub(in crate::model::embedded) bias: Vec<f64>,
+    pub(in crate::model::embedded) transform: Transform,
+}
+
+/// Columns that are no terms, and their weights.
+pub(in crate::model::embedded) struct Numbers {
+    pub inputs: Inputs,
+    /// One linear layer.
+    pub layers: Layers,
+}
+
+/// What a thread works with.
+pub(super) struct Scratch {
+    counters: Vec<Counter>,
+    sums: Vec<f64>,
+    of_numbers: Vec<f32>,
+}
+
+impl TextModel {
+    pub fn features(&self) -> &[Feature] {
+        &self.features
+    }
+
+    pub fn n_features(&self) -> usize {
+        self.features.len()
+    }
+
+    pub fn n_outputs(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// Whether the model takes this feature as a text, and not as a number or the name of a category.
+    pub fn reads_text(&self, feature_idx: usize) -> bool {
+        self.sources.iter().any(|source| source.feature as usize == feature_idx)
+    }
+
+    pub(super) fn steps(&self, n_bytes: usize) -> usize {
+        let n_numbers: usize = self.numbers.iter().map(|part| part.layers.n_inputs() * self.n_outputs()).sum();
+        n_bytes * STEPS_PER_BYTE + n_numbers
+    }
+
+    pub(super) fn scratch(&self) -> Scratch {
+        Scratch {
+            counters: self.bags.iter().map(Bag::counter).collect(),
+            sums: vec![0.0; self.n_outputs()],
+            of_numbers: vec![0.0; self.n_outputs()],
+        }
+    }
+
+    /// Writes the margins `[n_outputs]` of a row: `text` gives those of the sources, `features` is `[n_features]`, and
+    /// empty for a model without numbers. Sums are in float64 and rounded once.
+    pub(super) fn margins<'t>(
+        &self,
+        text: impl Fn(usize) -> &'t [u8],
+        features: &[f32],
+        scratch: &mut Scratch,
+        margins: &mut [f32],
+    ) -> Result<(), TooManySteps> {
+        let Scratch { counters, sums, of_numbers } = scratch;
+        sums.copy_from_slice(&self.bias);
+        for (bag, counter) in self.bags.iter().zip(counters) {
+            bag.add(text(bag.source), counter, sums)?;
+        }
+        for Numbers { inputs, layers } in &self.numbers {
+            layers.margins(&inputs.apply(features, self.n_features()), of_numbers);
+            sums.iter_mut().zip(&*of_numbers).for_each(|(sum, &own)| *sum += f64::from(own));
+        }
+        margins.iter_mut().zip(sums).for_each(|(margin, sum)| *margin = *sum as f32);
+        Ok(())
+    }
+}

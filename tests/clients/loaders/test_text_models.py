@@ -1,0 +1,112 @@
+"""Models over texts, as skl2onnx writes them, over HTTP against onnxruntime on the same file, and against scikit-learn."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from games import game, shapley
+from text_models import CASES, to_csv
+
+BOUND = 1e-6  # float32
+OWN_BOUND = 1e-5  # scikit-learn computes in float64
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return {name: make() for name, make in CASES.items()}
+
+
+@pytest.fixture(scope="module")
+def define_text(write_definition, tmp_path_factory):
+    """An endpoint of a case whose texts play in units of this granularity, or whole."""
+
+    def define_text(name, case, baseline, granularity=None, types=None, enable=None, **shap):
+        model = tmp_path_factory.mktemp("model") / "model.onnx"
+        model.write_bytes(case.onnx.SerializeToString())
+        config = {"ShapBaselineConfig": {"ShapBaseline": baseline}, "UseLogit": False, **shap}
+        if granularity:
+            config["TextConfig"] = {"Granularity": granularity, "Language": "en"}
+        explainer = {"ShapConfig": config}
+        if types:
+            explainer["InferenceConfig"] = {"FeatureTypes": types}
+        if enable:
+            explainer["EnableExplanations"] = enable
+        return write_definition(name, {"ModelDataUrl": str(model), "Mode": "SingleModel"}, explainer)
+
+    return define_text
+
+
+@pytest.fixture(scope="module")
+def server(serve, define_text, cases):
+    baseline = lambda case: to_csv(case.rows[:1])  # noqa: E731
+    return serve(*(define_text(name, case, baseline(case), enable="`false`") for name, case in cases.items()))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_predictions_equal_those_of_onnxruntime_and_of_scikit_learn(server, cases, name):
+    case = cases[name]
+    answer = server.invoke(name, to_csv(case.rows).encode())
+    np.testing.assert_allclose(answer.scores, case.scores(case.rows), rtol=BOUND, atol=BOUND)
+    if case.is_known:
+        np.testing.assert_allclose(answer.scores, case.own(), rtol=OWN_BOUND, atol=OWN_BOUND)
+
+
+EXPLAINED = ["tfidf", "bigrams", "sublinear", "l1", "counts", "characters", "union", "classes", "ridge"]
+RECORDS = ["Free MONEY, now!", "it's a meeting at noon", "Your prize: 5 x 100", "unknown words été", "free"]
+BASELINES = {"empty": [""], "mask": ["the <MASK>"], "two": ["", "hello you"]}
+
+
+@pytest.fixture(scope="module")
+def explainers(serve, define_text, cases):
+    definitions = [
+        define_text(f"{name}-{kind}", cases[name], lines(baseline), "token")
+        for name in EXPLAINED
+        for kind, baseline in BASELINES.items()
+    ]
+    return serve(*definitions)
+
+
+def lines(texts):
+    return "\n".join(f'"{text}"' for text in texts)
+
+
+def cut(text, feature):
+    """Units of a text with what stands before each, and what stands behind the last, by the answer to it."""
+    at, parts = 0, []
+    for item in feature["attributions"]:
+        start = item["description"]["start_idx"]
+        end = start + len(item["description"]["partial_text"])
+        parts.append((text[at:start], text[start:end]))
+        at = end
+    return parts, text[at:]
+
+
+def text_game(case, text, feature, baselines, output):
+    """The game of a text by its definition: absent units are replaced in place, nobody is the baseline row."""
+    parts, rest = cut(text, feature)
+    rows = [[baseline] * len(parts) for baseline in baselines]
+
+    def score(units):
+        spliced = "".join(before + unit for (before, _), unit in zip(parts, units)) + rest
+        return float(case.scores(case.rows.iloc[:1].assign(text=spliced))[0, output])
+
+    values = game(score, [unit for _, unit in parts], rows)
+    own = [Fraction(float(case.scores(case.rows.iloc[:1].assign(text=text))[0, output])) for text in baselines]
+    values[(False,) * len(parts)] = sum(own) / len(own)
+    return shapley(values, len(parts))
+
+
+@pytest.mark.parametrize("kind", BASELINES)
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_attributions_of_tokens_are_shapley_values_of_the_game_that_onnxruntime_plays(explainers, cases, name, kind):
+    case, baselines = cases[name], BASELINES[kind]
+    answer = explainers.invoke(f"{name}-{kind}", to_csv(case.rows.iloc[:5].assign(text=RECORDS)).encode())
+    for text, (feature,) in zip(RECORDS, answer.document["explanations"]["kernel_shap"]):
+        found = np.array([item["attribution"] for item in feature["attributions"]])
+        assert "".join(item["description"]["partial_text"] for item in feature["attributions"]) == "".join(
+            text.split()
+        )
+        for output in range(found.shape[1]):
+            expected = np.array([float(x) for x in text_game(case, text, feature, baselines, output)])
+            np.testing.assert_allclose(found[:, output], expected, rtol=0, atol=5e-6 * max(1, np.abs(expected).max()))
