@@ -124,6 +124,7 @@ impl Explainer {
         let mut clock = Clock::start();
         let own_filter = request.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new);
         let call = self.decode(request.message, request.format).await?;
+        clock.lap(Stage::Decode);
         let n_records = call.records.n_records();
         let predictor = self.model.predictor(&call.message).await?;
         let predictions = predictor.predict(&call).await?;
@@ -188,6 +189,7 @@ impl Explainer {
         let cost = Cost::of(&predicted.predictor.valuation(predicted.call)?, n_outputs);
         for chunk in plan::chunks(plans, cost) {
             let operators = self.operators(&chunk).await;
+            clock.lap(Stage::Plan);
             let attributor = &self.shared.attributor;
             let (solved, null) = match predicted.predictor.valuation(predicted.call)? {
                 Valuation::Asked(model) => {
