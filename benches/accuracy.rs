@@ -10,8 +10,6 @@ mod accuracy;
 mod json;
 #[path = "support/python.rs"]
 mod python;
-#[path = "support/spread.rs"]
-mod spread;
 
 use std::path::Path;
 use std::time::Instant;
@@ -25,7 +23,6 @@ use explaind::shap::{
 use json::write_json;
 use python::{Script, environment};
 use serde_json::{Value, json};
-use spread::Spread;
 
 const OWN: [SampledEstimator; 2] = [SampledEstimator::KernelShap, SampledEstimator::Trend];
 const SEEDS: i64 = 3;
@@ -84,7 +81,6 @@ fn main() {
         println!("{} after {:.0} s", games[games.len() - 1].game, started.elapsed().as_secs_f64());
     }
     report(&games, budgets);
-    print_costs();
     let path = root.join("target/bench/accuracy.json");
     match write_json(&path, &document(&games, &versions)) {
         Ok(()) => println!("\nAs JSON: {}", path.display()),
@@ -102,30 +98,6 @@ fn report(games: &[Measured], budgets: &[Option<u64>]) {
     print_verdict("Games held out", &of_kind(true));
     print_verdict("Games that trend's constants were chosen on", &of_kind(false));
     println!("\nSeeds lie {:.0} % of an error apart (median).", 100.0 * usual_spread(games));
-}
-
-/// What an operator takes to solve, once for each number of players, samples and seed.
-fn print_costs() {
-    println!("\nSolving an operator of 2M + 2048 samples, ms, median (quartiles)\n");
-    println!("| players | solved | kernel-shap | trend |\n|---|---|---|---|");
-    for n_players in [13, 30, 128, 512] {
-        let [kernel_shap, trend] = OWN.map(|own| solving(n_players, own));
-        println!("| {n_players} | {} | {} | {} |", trend.n_calls, in_ms(kernel_shap), in_ms(trend));
-    }
-}
-
-fn solving(n_players: usize, own: SampledEstimator) -> Spread {
-    const TIMES: i64 = 9;
-    let seconds = |seed| {
-        let (design, started) = (design(n_players, None, seed, own), Instant::now());
-        std::hint::black_box(Operator::of(design));
-        started.elapsed().as_secs_f64()
-    };
-    Spread::of((0..TIMES).map(seconds).collect())
-}
-
-fn in_ms(Spread { lower_s, median_s, upper_s, .. }: Spread) -> String {
-    format!("{:.1} ({:.1} to {:.1})", median_s * 1e3, lower_s * 1e3, upper_s * 1e3)
 }
 
 /// Budgets that list all coalitions leave nothing to estimate.

@@ -14,24 +14,26 @@ mod process;
 #[path = "support/python.rs"]
 #[expect(dead_code, reason = "the environment is used, no script is talked to")]
 mod python;
+#[path = "support/server.rs"]
+#[expect(dead_code, reason = "what answers say is not read")]
+mod server;
 #[path = "support/spread.rs"]
 mod spread;
 #[path = "support/table.rs"]
 mod table;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use json::write_json;
 use models::{BASELINE_ROWS, folder, make_models};
 use process::{Cpu, peak_bytes};
 use serde_json::{Value, json};
+use server::{Server, write_definition};
 use spread::Spread;
 use table::print_table;
 
+const ENDPOINT: &str = "serving";
 const RECORDS: usize = 100;
 const RECORDS_AT_ONCE: usize = 10_000;
 const CONNECTIONS: [usize; 3] = [1, 2, 4];
@@ -48,9 +50,9 @@ fn main() {
     let rows = std::fs::read_to_string(folder().join("breast-cancer.csv")).expect("the script writes it");
     let rows: Vec<&str> = rows.lines().collect();
     let (mean, records) = (rows[0], &rows[1 + BASELINE_ROWS..]);
-    let server = Server::start(mean);
+    let server = Server::start(&definition(mean), None);
     let body = records[..RECORDS].join("\n");
-    server.client().post(&body);
+    server.client(ENDPOINT).post(&body);
     let mut loads: Vec<Load> = CONNECTIONS.map(Load::new).into();
     for _ in 0..rounds {
         loads.iter_mut().for_each(|load| load.add(&server, &body, burst));
@@ -93,12 +95,12 @@ impl Load {
     }
 
     fn add(&mut self, server: &Server, body: &str, burst: Duration) {
-        let before = (server.cpu(), Cpu::of(std::process::id()));
+        let before = (Cpu::of(server.id()), Cpu::of(std::process::id()));
         let started = Instant::now();
         let ask = || {
-            let (mut client, mut n_answers, mut timing) = (server.client(), 0, String::new());
+            let (mut client, mut n_answers, mut timing) = (server.client(ENDPOINT), 0, String::new());
             while started.elapsed() < burst {
-                timing = client.post(body);
+                timing = client.post(body).timing;
                 n_answers += 1;
             }
             (n_answers, timing)
@@ -108,7 +110,7 @@ impl Load {
             threads.into_iter().map(|thread| thread.join().expect("a client does not panic")).collect()
         });
         let elapsed = started.elapsed().as_secs_f64();
-        let after = (server.cpu(), Cpu::of(std::process::id()));
+        let after = (Cpu::of(server.id()), Cpu::of(std::process::id()));
         let n_records = RECORDS * answers.iter().map(|(n_answers, _)| n_answers).sum::<usize>();
         self.records_per_s.push(n_records as f64 / elapsed);
         self.n_records += n_records;
@@ -187,13 +189,13 @@ struct Memory {
 impl Memory {
     /// On a server of its own, that has answered nothing else.
     fn measure(mean: &str, records: &[&str]) -> Self {
-        let server = Server::start(mean);
+        let server = Server::start(&definition(mean), None);
         let body = records.iter().cycle().take(RECORDS_AT_ONCE).copied().collect::<Vec<_>>().join("\n");
-        let idle_bytes = peak_bytes(server.process.id());
+        let idle_bytes = peak_bytes(server.id());
         let started = Instant::now();
-        server.client().post(&body);
+        server.client(ENDPOINT).post(&body);
         let seconds = started.elapsed().as_secs_f64();
-        Self { idle_bytes, peak_bytes: peak_bytes(server.process.id()), seconds }
+        Self { idle_bytes, peak_bytes: peak_bytes(server.id()), seconds }
     }
 
     fn print(&self) {
@@ -213,98 +215,13 @@ impl Memory {
     }
 }
 
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(baseline: &str) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_explaind"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--endpoints"])
-            .arg(definition(baseline))
-            .env("EXPLAIND_LOG", "error")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("starts");
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("is piped")).read_line(&mut line).expect("reads");
-        let address = line.trim().strip_prefix("listening on http://").expect("listens").to_owned();
-        Self { process, address }
-    }
-
-    fn cpu(&self) -> Cpu {
-        Cpu::of(self.process.id())
-    }
-
-    fn client(&self) -> Client {
-        let stream = TcpStream::connect(&self.address).expect("the server accepts");
-        stream.set_nodelay(true).expect("is a TCP connection");
-        Client { stream: BufReader::new(stream) }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 fn definition(baseline: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serving");
-    std::fs::create_dir_all(&folder).expect("the folder can be made");
-    std::fs::copy(models::folder().join("breast-cancer.json"), folder.join("model.json")).expect("can be copied");
     let definition = json!({
-        "EndpointName": "serving",
+        "EndpointName": ENDPOINT,
         "PrimaryContainer": { "ModelDataUrl": "model.json", "Mode": "SingleModel" },
         "ExplainerConfig": { "ClarifyExplainerConfig": {
             "ShapConfig": { "ShapBaselineConfig": { "ShapBaseline": baseline }, "UseLogit": false },
         } },
     });
-    let path = folder.join("endpoint.json");
-    std::fs::write(&path, definition.to_string()).expect("can be written");
-    path
-}
-
-/// One connection, asked one request after the other.
-struct Client {
-    stream: BufReader<TcpStream>,
-}
-
-impl Client {
-    /// Reads a whole answer and gives its Server-Timing.
-    fn post(&mut self, body: &str) -> String {
-        let head = format!(
-            "POST /endpoints/serving/invocations HTTP/1.1\r\nHost: serving\r\nContent-Type: text/csv\r\n\
-             Content-Length: {}\r\n\r\n",
-            body.len()
-        );
-        let stream = self.stream.get_mut();
-        stream
-            .write_all(head.as_bytes())
-            .and_then(|()| stream.write_all(body.as_bytes()))
-            .expect("the server reads");
-        let head = self.head();
-        let field = |name: &str| {
-            let of_line = |line: &str| {
-                line.to_ascii_lowercase().starts_with(name).then(|| line[name.len()..].trim().to_owned())
-            };
-            head.iter().find_map(|line| of_line(line)).unwrap_or_default()
-        };
-        let mut answer =
-            vec![0; field("content-length:").parse().expect("the server says how long its answer is")];
-        self.stream.read_exact(&mut answer).expect("the server answers");
-        assert!(head[0].contains(" 200 "), "{}: {}", head[0], String::from_utf8_lossy(&answer));
-        field("server-timing:")
-    }
-
-    fn head(&mut self) -> Vec<String> {
-        let lines = std::iter::from_fn(|| {
-            let mut line = String::new();
-            self.stream.read_line(&mut line).expect("the server answers");
-            Some(line.trim_end().to_owned())
-        });
-        lines.take_while(|line| !line.is_empty()).collect()
-    }
+    write_definition(ENDPOINT, &folder().join("breast-cancer.json"), &definition)
 }

@@ -1,18 +1,27 @@
-//! The document of one record → a picture for the terminal: the prediction, f(baseline) → f(record), signed bars.
+//! The document of one record → a picture for the terminal: the prediction, f(baseline) → f(record), texts with their
+//! units shaded, signed bars.
 
 use std::fmt::{self, Write};
-use std::io::IsTerminal;
 
 use anyhow::Context;
 use serde_json::Value;
 
 use super::demo::Answered;
+use super::players::{Feature, Played, features};
+use super::shading::{self, Scale, Unit};
+use super::terminal::{Terminal, printable};
+use crate::records::shorten;
 use crate::shap::Link;
 
-/// Features drawn by themselves; the others share one line.
+/// Players drawn by themselves; the others share one line.
 const BARS_MAX: usize = 12;
 /// Cells of the longest bar, on either side of the axis.
 const BAR_CELLS: usize = 18;
+/// Longer lines of a text are hard to read.
+const TEXT_COLUMNS_MAX: usize = 100;
+const INDENT: &str = "  ";
+const RED: &str = "31";
+const BLUE: &str = "34";
 
 pub(super) struct Picture<'a> {
     pub(super) name: &'a str,
@@ -27,30 +36,12 @@ struct Bar {
     attribution: f64,
 }
 
-/// Colours only where they are seen as such.
-struct Paint {
-    is_on: bool,
-}
-
-impl Paint {
-    fn for_stdout() -> Self {
-        Self { is_on: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
-    }
-
-    fn colour(&self, attribution: f64, text: &str) -> String {
-        match (self.is_on, attribution < 0.0) {
-            (false, _) => text.to_owned(),
-            (true, true) => format!("\x1b[34m{text}\x1b[0m"),
-            (true, false) => format!("\x1b[31m{text}\x1b[0m"),
-        }
-    }
-}
-
-pub(super) fn draw(picture: &Picture) -> anyhow::Result<String> {
+pub(super) fn draw(picture: &Picture, terminal: &Terminal) -> anyhow::Result<String> {
     let Answered { document, base_values, fields } = picture.answered;
     let scores = document["predictions"]["data"].as_str().context("the document has no predictions")?;
     let output_idx = most_likely(scores);
-    let bars = bars(document, picture.record, output_idx).context("the document has no attributions")?;
+    let features = features(document, picture.record, output_idx)?;
+    let bars = bars(&features);
     let base = base_values.get(output_idx).copied().context("a base value is missing")?;
     let value = base + bars.iter().map(|bar| bar.attribution).sum::<f64>();
     let mut text = String::new();
@@ -59,7 +50,9 @@ pub(super) fn draw(picture: &Picture) -> anyhow::Result<String> {
     writeln!(text, "  explained      {}", scale(picture.link))?;
     writeln!(text, "  f(baseline)    {base:+.4}   the model's answer on the endpoint's baseline")?;
     writeln!(text, "  f(record)      {value:+.4}   = f(baseline) + all bars below\n")?;
-    draw_bars(&mut text, bars, &Paint::for_stdout())?;
+    draw_texts(&mut text, &features, terminal)?;
+    let has_units = features.iter().any(|feature| matches!(feature.played, Played::InUnits(_)));
+    draw_bars(&mut text, bars, if has_units { "others" } else { "other features" }, terminal)?;
     writeln!(text)?;
     for (name, value) in fields {
         writeln!(text, "  {name:<21} {value}")?;
@@ -89,25 +82,70 @@ fn label(document: &Value, output_idx: usize) -> String {
     }
 }
 
-fn bars(document: &Value, record: &str, output_idx: usize) -> Option<Vec<Bar>> {
-    let features = document["explanations"]["kernel_shap"].get(0)?.as_array()?;
-    let bar = |(feature, cell): (&Value, &str)| {
-        let header = feature["feature_header"].as_str().unwrap_or("feature");
-        let attribution = feature["attributions"].get(0)?["attribution"].get(output_idx)?.as_f64()?;
-        Some(Bar { label: format!("{header} = {cell}"), attribution })
+/// One for each player.
+fn bars(features: &[Feature]) -> Vec<Bar> {
+    let bars = features.iter().flat_map(|feature| match &feature.played {
+        Played::Whole(attribution) => {
+            let label = format!("{} = {}", printable(feature.header), shown(&feature.text));
+            vec![Bar { label, attribution: *attribution }]
+        }
+        Played::InUnits(units) => {
+            let chars: Vec<char> = feature.text.chars().collect();
+            let bar = |unit: &Unit| {
+                let text: String = chars.iter().skip(unit.start_idx).take(unit.n_chars).collect();
+                let label = format!("“{}” at {}", shown(&text), unit.start_idx);
+                Bar { label, attribution: unit.attribution }
+            };
+            units.iter().map(bar).collect()
+        }
+    });
+    bars.collect()
+}
+
+fn shown(text: &str) -> String {
+    printable(&shorten(text))
+}
+
+/// Each text that plays in units, its strongest units marked.
+fn draw_texts(text: &mut String, features: &[Feature], terminal: &Terminal) -> fmt::Result {
+    let scale = Scale::of(features.iter().flat_map(|feature| feature.played.units()).map(|unit| unit.attribution));
+    let width = terminal.width.min(TEXT_COLUMNS_MAX) - INDENT.len();
+    for Feature { header, text: cell, played } in features {
+        let Played::InUnits(units) = played else { continue };
+        writeln!(text, "  {}, {}\n", printable(header), legend(units.len(), terminal))?;
+        if units.is_empty() {
+            continue;
+        }
+        for line in shading::draw(cell, units, &scale, terminal, width) {
+            writeln!(text, "{INDENT}{line}")?;
+        }
+        writeln!(text)?;
+    }
+    Ok(())
+}
+
+fn legend(n_units: usize, terminal: &Terminal) -> String {
+    let marks = if terminal.has_colours {
+        "red raises f(record), blue lowers it:"
+    } else {
+        "behind the strongest what they add to f(record):"
     };
-    features.iter().zip(record.split(',')).map(bar).collect()
+    match n_units {
+        0 => "a blank text without units".to_owned(),
+        1 => format!("1 unit, {marks}"),
+        _ => format!("{n_units} units, {marks}"),
+    }
 }
 
 /// Largest first; what is left over is summed in one bar.
-fn draw_bars(text: &mut String, mut bars: Vec<Bar>, paint: &Paint) -> fmt::Result {
+fn draw_bars(text: &mut String, mut bars: Vec<Bar>, others_name: &str, terminal: &Terminal) -> fmt::Result {
     bars.sort_by(|a, b| b.attribution.abs().total_cmp(&a.attribution.abs()));
-    // A single feature left over gets its own line.
+    // A single player left over gets its own line.
     let n_shown = if bars.len() == BARS_MAX + 1 { bars.len() } else { bars.len().min(BARS_MAX) };
     let others = bars.split_off(n_shown);
     if !others.is_empty() {
         let attribution = others.iter().map(|bar| bar.attribution).sum();
-        bars.push(Bar { label: format!("{} other features", others.len()), attribution });
+        bars.push(Bar { label: format!("{} {others_name}", others.len()), attribution });
     }
     let largest = bars.iter().map(|bar| bar.attribution.abs()).fold(0.0, f64::max);
     let width = bars.iter().map(|bar| bar.label.chars().count()).max().unwrap_or(0);
@@ -117,7 +155,8 @@ fn draw_bars(text: &mut String, mut bars: Vec<Bar>, paint: &Paint) -> fmt::Resul
         let bar = "█".repeat(cells);
         let (left, right) = if attribution < 0.0 { (bar, String::new()) } else { (String::new(), bar) };
         let sides = format!("{left:>BAR_CELLS$}│{right:<BAR_CELLS$}");
-        writeln!(text, "  {label:<width$}  {}  {attribution:+.4}", paint.colour(attribution, &sides))?;
+        let colour = if attribution < 0.0 { BLUE } else { RED };
+        writeln!(text, "  {label:<width$}  {}  {attribution:+.4}", terminal.rendered(&sides, colour))?;
     }
     Ok(())
 }
@@ -127,19 +166,70 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    #[test]
-    fn a_picture_without_a_terminal_has_signed_bars_and_no_colour_codes() {
-        let feature = |name: &str, attribution: f64| json!({"attributions": [{"attribution": [attribution]}], "feature_header": name});
+    const PIPE: Terminal = Terminal { width: 120, has_colours: false };
+
+    /// One record of one output, explained from 0.5 on.
+    fn drawn(record: &str, features: Value, terminal: &Terminal) -> String {
         let answered = Answered {
             document: json!({
                 "predictions": {"data": "0.75"},
-                "explanations": {"kernel_shap": [[feature("age", 0.5), feature("income", -0.25)]]}
+                "explanations": {"kernel_shap": [features]}
             }),
             base_values: vec![0.5],
             fields: vec![("x-explaind-device", "cpu".to_owned())],
         };
-        let picture = Picture { name: "loan", record: "41,9e3", link: Link::Identity, answered: &answered };
-        let text = draw(&picture).expect("draws");
-        insta::assert_snapshot!(text);
+        let picture = Picture { name: "loan", record, link: Link::Identity, answered: &answered };
+        draw(&picture, terminal).expect("draws")
+    }
+
+    fn whole(header: &str, attribution: f64) -> Value {
+        json!({"attributions": [{"attribution": [attribution]}], "feature_header": header})
+    }
+
+    fn units(header: &str, units: &[(&str, usize, f64)]) -> Value {
+        let unit = |(text, start, attribution): &(&str, usize, f64)| json!({"attribution": [attribution], "description": {"partial_text": text, "start_idx": start}});
+        let units: Vec<Value> = units.iter().map(unit).collect();
+        json!({"attributions": units, "feature_header": header, "feature_type": "text"})
+    }
+
+    const MIXED: &str = "41,\"very good, it's \"\"free\"\"\",\" \"";
+
+    fn mixed() -> Value {
+        let review = [
+            ("very", 0, 0.02),
+            ("good", 5, 0.4),
+            (",", 9, 0.0),
+            ("it", 11, -0.001),
+            ("'s", 13, 0.001),
+            ("\"", 16, 0.0),
+            ("free", 17, -0.22),
+            ("\"", 21, 0.0),
+        ];
+        json!([whole("age", 0.05), units("review", &review), units("reply", &[])])
+    }
+
+    #[test]
+    fn a_picture_without_a_terminal_has_signed_bars_and_no_colour_codes() {
+        let features = json!([whole("age", 0.5), whole("income", -0.25)]);
+        insta::assert_snapshot!(drawn("41,9e3", features, &PIPE));
+    }
+
+    #[test]
+    fn a_picture_of_texts_and_numbers_marks_the_strongest_units_and_has_a_bar_for_each_player() {
+        insta::assert_snapshot!(drawn(MIXED, mixed(), &PIPE));
+    }
+
+    #[test]
+    fn a_picture_in_a_terminal_shades_units_by_sign_and_size() {
+        let terminal = Terminal { width: 80, has_colours: true };
+        insta::assert_snapshot!(drawn(MIXED, mixed(), &terminal).replace('\x1b', "ESC"));
+    }
+
+    #[test]
+    fn control_characters_of_a_record_never_reach_the_terminal() {
+        let evil = "a\u{1b}[2J\u{7}\u{9b}31m\u{202e}b";
+        let features = json!([whole("x\u{1b}]0;y\u{7}", 1.0), units("h\u{1b}[1m", &[(evil, 0, -1.0)])]);
+        let text = drawn(&format!("{evil},{evil}"), features, &PIPE);
+        assert!(!text.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?}");
     }
 }

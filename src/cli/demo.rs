@@ -16,10 +16,12 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::signals::Signals;
+use super::terminal::Terminal;
 use super::{chart, engine, serve};
 use crate::aws::{definition, headers};
 use crate::config::{ContainerConfig, EngineConfig, ServerConfig};
-use crate::endpoints::{Endpoint, ModelSource, Registry};
+use crate::endpoints::{Endpoint, ModelSource, Registry, Setup};
+use crate::shap::Link;
 use crate::{http, telemetry};
 
 /// Our own answer to one record is a few KiB.
@@ -50,23 +52,29 @@ pub(super) struct DemoConfig {
 enum Example {
     BreastCancer,
     Wine,
+    Spam,
 }
 
 /// An example folder, inside the program.
 struct Bundle {
-    name: &'static str,
-    definition: &'static str,
+    /// Of one model; the first is the one to ask.
+    definitions: &'static [&'static str],
     model: &'static [u8],
     records: &'static str,
 }
 
+macro_rules! path {
+    ($folder:literal, $file:literal) => {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/examples/", $folder, "/", $file)
+    };
+}
+
 macro_rules! bundle {
-    ($name:literal) => {
+    ($folder:literal, $model:literal, [$($definition:literal),+]) => {
         Bundle {
-            name: $name,
-            definition: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/", $name, "/endpoint.json")),
-            model: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/", $name, "/model.json")),
-            records: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/", $name, "/records.csv")),
+            definitions: &[$(include_str!(path!($folder, $definition))),+],
+            model: include_bytes!(path!($folder, $model)),
+            records: include_str!(path!($folder, "records.csv")),
         }
     };
 }
@@ -74,9 +82,20 @@ macro_rules! bundle {
 impl Example {
     fn bundle(self) -> Bundle {
         match self {
-            Self::BreastCancer => bundle!("breast-cancer"),
-            Self::Wine => bundle!("wine"),
+            Self::BreastCancer => bundle!("breast-cancer", "model.json", ["endpoint.json"]),
+            Self::Wine => bundle!("wine", "model.json", ["endpoint.json"]),
+            Self::Spam => bundle!("spam", "model.onnx", ["endpoint.json", "sentences.json"]),
         }
+    }
+}
+
+impl Bundle {
+    fn setups(&self, config: &EngineConfig) -> anyhow::Result<Vec<Setup>> {
+        let read = |definition: &&str| {
+            let setup = definition::read(definition.as_bytes(), Path::new(""), engine::defaults(&config.open)?)?;
+            Ok(Setup { model: ModelSource::Bundled(self.model), ..setup })
+        };
+        self.definitions.iter().map(read).collect()
     }
 }
 
@@ -91,16 +110,16 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
     let bundle = config.example.bundle();
     let metrics = telemetry::install_metrics()?;
     let shared = engine::open(&config.engine, &config.server)?;
-    let mut setup =
-        definition::read(bundle.definition.as_bytes(), Path::new(""), engine::defaults(&config.engine.open)?)?;
-    setup.model = ModelSource::Bundled(bundle.model);
-    let link = setup.explainer.as_ref().map_or(crate::shap::Link::Identity, |explainer| explainer.link);
+    let setups = bundle.setups(&config.engine)?;
     let record = bundle.records.lines().next().context("the bundled records are empty. This is a bug.")?;
     serve::run_to_end(&shared, async {
         let limits = engine::load_limits(&config.engine.open, &config.containers);
-        let opened = setup.open(&shared, &limits).await?;
         let registry = Registry::default();
-        registry.put(Endpoint::single(bundle.name.to_owned(), headers::VARIANT, opened));
+        let asked: Vec<(String, Link)> = setups.iter().map(|setup| (setup.name.clone(), link(setup))).collect();
+        for setup in setups {
+            let name = setup.name.clone();
+            registry.put(Endpoint::single(name, headers::VARIANT, setup.open(&shared, &limits).await?));
+        }
         let app = http::App::new(Arc::new(registry), None, config.server, http::Gate::open(), metrics);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -109,11 +128,14 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
             let _ = stopped.await;
             Duration::ZERO
         }));
-        let answered = invoke(&url, bundle.name, record).await?;
         let mut out = io::stdout();
-        let picture = chart::Picture { name: bundle.name, record, link, answered: &answered };
-        out.write_all(chart::draw(&picture)?.as_bytes())?;
-        write_next(&mut out, &url, bundle.name, record)?;
+        let terminal = Terminal::of(&out);
+        for (name, link) in &asked {
+            let answered = invoke(&url, name, record).await?;
+            let picture = chart::Picture { name, record, link: *link, answered: &answered };
+            out.write_all(chart::draw(&picture, &terminal)?.as_bytes())?;
+        }
+        write_next(&mut out, &url, &asked[0].0, record)?;
         if !config.once {
             let signals = Signals::install()?;
             writeln!(out, "\nServing on {url} until Ctrl-C.")?;
@@ -123,6 +145,10 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
         server.await?;
         Ok(())
     })
+}
+
+fn link(setup: &Setup) -> Link {
+    setup.explainer.as_ref().map_or(Link::Identity, |explainer| explainer.link)
 }
 
 async fn invoke(url: &str, endpoint: &str, record: &str) -> anyhow::Result<Answered> {
@@ -146,13 +172,16 @@ async fn invoke(url: &str, endpoint: &str, record: &str) -> anyhow::Result<Answe
 }
 
 fn write_next(out: &mut impl Write, url: &str, name: &str, record: &str) -> io::Result<()> {
+    let for_shell = record.replace('\'', r"'\''");
+    // JSON's escapes are Python's.
+    let for_python = Value::from(record);
     write!(
         out,
         r#"
 Try it yourself, with curl:
 
   curl {url}/endpoints/{name}/invocations -H 'Content-Type: text/csv' \
-    -d '{record}'
+    -d '{for_shell}'
 
 or with boto3, unchanged but for endpoint_url:
 
@@ -160,7 +189,7 @@ or with boto3, unchanged but for endpoint_url:
   runtime = boto3.client("sagemaker-runtime", endpoint_url="{url}", region_name="us-east-1",
                          aws_access_key_id="test", aws_secret_access_key="test")
   answer = runtime.invoke_endpoint(EndpointName="{name}", ContentType="text/csv",
-                                   Body="{record}")
+                                   Body={for_python})
   print(answer["Body"].read().decode())
 "#
     )

@@ -6,8 +6,11 @@ mod check;
 mod demo;
 mod devices;
 mod engine;
+mod players;
 mod serve;
+mod shading;
 mod signals;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -4,15 +4,18 @@
 
 mod asked;
 mod attribution;
+mod builders;
 mod computed;
 mod error;
 mod plan;
 mod report;
 
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
+use futures_util::stream::{self, StreamExt};
 use ndarray::Array2;
-use tokio::sync::Semaphore;
 
 use crate::compute::Attributor;
 use crate::config::{Kernel, SampledEstimator};
@@ -23,9 +26,10 @@ use crate::shap::{Design, DesignError, DesignLimits, Method, Operator, OperatorC
 use crate::telemetry;
 
 pub use crate::model::{Message, Reply, TargetName};
+use builders::Builders;
 use computed::Computed;
 pub use error::ExplainError;
-use plan::{Cost, Operators, Plan, Planner, Solver};
+use plan::{Cost, Operators, Plan, Planner};
 use report::Clock;
 pub use report::{Report, Stage};
 
@@ -33,14 +37,15 @@ pub use report::{Report, Stage};
 pub struct Shared {
     pub attributor: Attributor,
     pub operators: OperatorCache,
-    /// Taken by who builds an operator.
-    builder: Arc<Semaphore>,
+    builders: Builders,
     pub limits: Limits,
 }
 
 impl Shared {
     pub fn new(attributor: Attributor, operators: OperatorCache, limits: Limits) -> Arc<Self> {
-        Arc::new(Self { attributor, operators, builder: Arc::new(Semaphore::new(1)), limits })
+        let n_cores = available_parallelism().map_or(1, NonZero::get);
+        let builders = Builders::new(limits.design.operator_bytes_max, n_cores);
+        Arc::new(Self { attributor, operators, builders, limits })
     }
 }
 
@@ -119,6 +124,7 @@ impl Explainer {
         let mut clock = Clock::start();
         let own_filter = request.filter.as_deref().map(Filter::compile).transpose()?.map(Arc::new);
         let call = self.decode(request.message, request.format).await?;
+        clock.lap(Stage::Decode);
         let n_records = call.records.n_records();
         let predictor = self.model.predictor(&call.message).await?;
         let predictions = predictor.predict(&call).await?;
@@ -183,6 +189,7 @@ impl Explainer {
         let cost = Cost::of(&predicted.predictor.valuation(predicted.call)?, n_outputs);
         for chunk in plan::chunks(plans, cost) {
             let operators = self.operators(&chunk).await;
+            clock.lap(Stage::Plan);
             let attributor = &self.shared.attributor;
             let (solved, null) = match predicted.predictor.valuation(predicted.call)? {
                 Valuation::Asked(model) => {
@@ -231,26 +238,21 @@ impl Explainer {
         offload_large(size_of::<f64>() * n_pieces, plan).await
     }
 
-    /// The operators of a chunk. One is built at a time in the whole process, since building takes a core and memory
-    /// of its own; who waits for that occupies no thread.
+    /// The operators of a chunk. Few are built at a time in the whole process, since each takes a core and memory of its
+    /// own; no more of one request wait, so that others stand in between. Who waits occupies no thread.
     async fn operators(&self, chunk: &[Plan]) -> Operators {
-        let mut operators = Operators::default();
-        for plan in chunk {
-            let Solver::Design(design) = plan.solver else { continue };
-            if operators.has(&design) {
-                continue;
-            }
-            operators.insert(match self.shared.operators.cached(design) {
-                Some(operator) => operator,
-                None => self.build(design).await,
-            });
-        }
+        let designs = plan::designs(chunk);
+        let operators = stream::iter(designs).map(|design| self.operator(design));
+        let operators = operators.buffer_unordered(self.shared.builders.n_places as usize).collect().await;
         telemetry::set_operator_bytes(self.shared.operators.bytes());
         operators
     }
 
-    async fn build(&self, design: Design) -> Arc<Operator> {
-        let builder = Arc::clone(&self.shared.builder).acquire_owned().await;
+    async fn operator(&self, design: Design) -> Arc<Operator> {
+        if let Some(operator) = self.shared.operators.cached(design) {
+            return operator;
+        }
+        let builder = self.shared.builders.enter(design.building_bytes()).await;
         let shared = Arc::clone(&self.shared);
         offload(move |_| {
             let _builder = builder;

@@ -49,15 +49,13 @@ pub(super) enum Solver {
 #[derive(Default)]
 pub(super) struct Operators(HashMap<Design, Arc<Operator>>);
 
+impl Extend<Arc<Operator>> for Operators {
+    fn extend<I: IntoIterator<Item = Arc<Operator>>>(&mut self, operators: I) {
+        self.0.extend(operators.into_iter().map(|operator| (operator.design, operator)));
+    }
+}
+
 impl Operators {
-    pub(super) fn insert(&mut self, operator: Arc<Operator>) {
-        self.0.insert(operator.design, operator);
-    }
-
-    pub(super) fn has(&self, design: &Design) -> bool {
-        self.0.contains_key(design)
-    }
-
     /// None for closed forms.
     pub(super) fn of(&self, solver: Solver) -> Option<Arc<Operator>> {
         match solver {
@@ -70,6 +68,15 @@ impl Operators {
     pub(super) fn of_asked(&self, solver: Solver) -> Arc<Operator> {
         self.of(solver).expect("a model that is asked has no closed form. This is a bug.")
     }
+}
+
+/// The designs of some plans, each once.
+pub(super) fn designs(plans: &[Plan]) -> HashSet<Design> {
+    let design = |plan: &Plan| match plan.solver {
+        Solver::Design(design) => Some(design),
+        Solver::Exact => None,
+    };
+    plans.iter().filter_map(design).collect()
 }
 
 /// What all records of a request have in common.

@@ -9,15 +9,24 @@ use crate::shap::Clipped;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// The table, and its texts cut into units.
+    Decode,
     Predict,
+    /// Players, designs, and operators that are built or waited for.
+    Plan,
     Values,
     Attribute,
 }
 
 impl Stage {
+    /// In the order of the work, which is that of the numbers.
+    const ALL: [Self; 5] = [Self::Decode, Self::Predict, Self::Plan, Self::Values, Self::Attribute];
+
     pub fn name(self) -> &'static str {
         match self {
+            Self::Decode => "decode",
             Self::Predict => "predict",
+            Self::Plan => "plan",
             Self::Values => "values",
             Self::Attribute => "attribute",
         }
@@ -44,12 +53,12 @@ impl Report {
 /// Adds up the time of each stage.
 pub(super) struct Clock {
     last: Instant,
-    spent: [Duration; 3],
+    spent: [Duration; Stage::ALL.len()],
 }
 
 impl Clock {
     pub(super) fn start() -> Self {
-        Self { last: Instant::now(), spent: [Duration::ZERO; 3] }
+        Self { last: Instant::now(), spent: Default::default() }
     }
 
     /// The time since the last lap went into `stage`.
@@ -60,6 +69,6 @@ impl Clock {
     }
 
     pub(super) fn stages(self) -> Vec<(Stage, Duration)> {
-        [Stage::Predict, Stage::Values, Stage::Attribute].into_iter().zip(self.spent).collect()
+        Stage::ALL.into_iter().zip(self.spent).collect()
     }
 }

@@ -1,5 +1,7 @@
 //! The coalitions of a design the other way round: for each player, one bit for each coalition.
 
+use faer::Mat;
+
 use super::coalitions::Coalitions;
 
 const WORD_BITS: usize = u64::BITS as usize;
@@ -16,16 +18,18 @@ pub struct BitColumns {
 
 impl BitColumns {
     pub fn of(coalitions: &Coalitions) -> Self {
-        let n_coalitions = 2 * coalitions.n_pairs();
-        let n_words = n_coalitions.div_ceil(WORD_BITS);
+        let n_pairs = coalitions.n_pairs();
+        let n_words = (2 * n_pairs).div_ceil(WORD_BITS);
         let mut words = vec![0; coalitions.n_players * n_words];
-        for (player_idx, row) in words.chunks_exact_mut(n_words.max(1)).enumerate() {
-            for coalition_idx in 0..n_coalitions {
-                let is_present = coalitions.is_present(coalition_idx, player_idx);
-                row[coalition_idx / WORD_BITS] |= u64::from(is_present) << (coalition_idx % WORD_BITS);
+        for pair_idx in 0..n_pairs {
+            let representative = coalitions.pair(pair_idx);
+            for (player_idx, row) in words.chunks_exact_mut(n_words).enumerate() {
+                let is_present = representative[player_idx / WORD_BITS] >> (player_idx % WORD_BITS) & 1 == 1;
+                let coalition_idx = if is_present { pair_idx } else { n_pairs + pair_idx };
+                row[coalition_idx / WORD_BITS] |= 1 << (coalition_idx % WORD_BITS);
             }
         }
-        Self { n_coalitions, n_words, words }
+        Self { n_coalitions: 2 * n_pairs, n_words, words }
     }
 
     pub fn n_players(&self) -> usize {
@@ -44,6 +48,19 @@ impl BitColumns {
 
     pub fn is_present(&self, coalition_idx: usize, player_idx: usize) -> bool {
         self.player(player_idx)[coalition_idx / WORD_BITS] >> (coalition_idx % WORD_BITS) & 1 == 1
+    }
+
+    /// `[present.len() × n_players]`, column by column: `present[i]` where a player is in coalition `start + i`, else
+    /// `absent[i]`.
+    pub(super) fn choose(&self, start: usize, present: &[f64], absent: &[f64]) -> Mat<f64> {
+        let mut chosen = Mat::zeros(present.len(), self.n_players());
+        for (player_idx, column) in chosen.col_iter_mut().enumerate() {
+            let choices = present.iter().zip(absent).zip(start..);
+            for (element, ((&present, &absent), coalition_idx)) in column.iter_mut().zip(choices) {
+                *element = if self.is_present(coalition_idx, player_idx) { present } else { absent };
+            }
+        }
+        chosen
     }
 
     /// `[n_players × n_words]`

@@ -15,6 +15,7 @@ mod panels;
 mod philox;
 mod quadrature;
 mod regression;
+mod symmetric;
 mod trend;
 
 pub use bit_columns::BitColumns;

@@ -32,9 +32,12 @@ impl<T: Copy + Default + Send + Sync> Panels<T> {
         Self { n_rows, n_columns, data }
     }
 
-    pub fn set(&mut self, row: usize, column: usize, element: T) {
-        let start = (column / PANEL_WIDTH * self.n_rows + row) * PANEL_WIDTH;
-        self.data[start + column % PANEL_WIDTH] = element;
+    /// Writes one row, `[n_columns]`.
+    pub fn set_row<E: Copy>(&mut self, row: usize, elements: &[E], round: impl Fn(E) -> T) {
+        for (panel_idx, elements) in elements.chunks(PANEL_WIDTH).enumerate() {
+            let lanes = &mut self.data[(panel_idx * self.n_rows + row) * PANEL_WIDTH..][..PANEL_WIDTH];
+            lanes.iter_mut().zip(elements).for_each(|(lane, &element)| *lane = round(element));
+        }
     }
 
     pub fn n_panels(&self) -> usize {

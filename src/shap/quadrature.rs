@@ -3,14 +3,19 @@
 /// Integrates polynomials up to degree 2·NODES − 1 exactly.
 const NODES: usize = 32;
 
-/// ∫ f from 0 to `end`.
-pub(super) fn integral(end: f64, f: impl Fn(f64) -> f64) -> f64 {
-    let half = end / 2.0;
-    let node = |idx| {
-        let (x, weight) = node(idx);
-        weight * f(half * (1.0 + x))
-    };
-    half * (0..NODES).map(node).sum::<f64>()
+/// Nodes and weights on [−1, 1].
+pub(super) struct Quadrature([(f64, f64); NODES]);
+
+impl Quadrature {
+    pub(super) fn new() -> Self {
+        Self(std::array::from_fn(node))
+    }
+
+    /// ∫ f from 0 to `end`.
+    pub(super) fn integral(&self, end: f64, f: impl Fn(f64) -> f64) -> f64 {
+        let half = end / 2.0;
+        half * self.0.iter().map(|(x, weight)| weight * f(half * (1.0 + x))).sum::<f64>()
+    }
 }
 
 /// Root `idx` of the Legendre polynomial P of degree NODES with its weight 2/((1 − x²)·P′(x)²), by Newton's method.
@@ -43,11 +48,12 @@ mod tests {
 
     #[test]
     fn polynomials_and_exponentials_are_integrated_to_rounding() {
+        let quadrature = Quadrature::new();
         for degree in [0, 1, 7, 40, 2 * NODES as i32 - 1] {
             let exact = 0.5_f64.powi(degree + 1) / f64::from(degree + 1);
-            let relative = integral(0.5, |t| t.powi(degree)) / exact - 1.0;
+            let relative = quadrature.integral(0.5, |t| t.powi(degree)) / exact - 1.0;
             assert!(relative.abs() < 1e-13, "degree {degree}: {relative:e}");
         }
-        assert!((integral(1.0, |t| (3.0 * t).exp()) - 3_f64.exp_m1() / 3.0).abs() < 1e-14);
+        assert!((quadrature.integral(1.0, |t| (3.0 * t).exp()) - 3_f64.exp_m1() / 3.0).abs() < 1e-14);
     }
 }

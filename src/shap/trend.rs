@@ -5,12 +5,14 @@
 //! noise η over its weight, the pair (everybody, nobody) without. φ_i = −2·Σ_{T∋i} c_T/|T| (universal kriging: Cressie,
 //! "Statistics for Spatial Data", 1993; Gaussian processes over coalitions: Rundel et al., "ShaplEIG", 2026).
 
-use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
+use faer::linalg::matmul::matmul;
+use faer::linalg::triangular_solve::solve_upper_triangular_in_place;
+use faer::{Accum, Mat, Par};
 
 use super::coalitions::Coalitions;
-use super::operator::{Put, half_pseudo_inverse};
-use super::quadrature::integral;
+use super::operator::{Game, Put, put_rows};
+use super::quadrature::Quadrature;
+use super::symmetric::{divided, factor, half_pseudo_inverse, square};
 
 /// Samples of one design: an operator takes time in the cube and memory in the square of them.
 pub(super) const SAMPLES_MAX: u64 = 8_192;
@@ -18,78 +20,71 @@ pub(super) const SAMPLES_MAX: u64 = 8_192;
 /// η: variance of a pair of mean weight, as a share of the prior's variance.
 const NOISE: f64 = 0.1;
 
-/// What `solve` holds: the covariance and its factor, signs and covariances of the players with their solutions.
+/// What `solve` holds: the covariance, signs and covariances of the players, and what their products need.
 pub(super) fn solving_bytes(n_pairs: usize, n_players: usize) -> usize {
     let n_rows = n_pairs.saturating_add(1);
-    size_of::<f64>().saturating_mul(n_rows).saturating_mul(2 * n_rows + 4 * n_players)
+    let n_elements = n_rows.saturating_mul(n_rows + 2 * n_players).saturating_add(4 * n_players * n_players);
+    n_elements.saturating_mul(size_of::<f64>())
 }
 
 /// Half of the kriging operator, which multiplies whole differences; φ = Δ/M + A·d since linear games come out exactly.
-/// `weights` are the pairs' regression weights.
-pub(super) fn solve(coalitions: &Coalitions, weights: &[f64], put: &mut Put) {
-    krige(coalitions, weights, NOISE, put);
+pub(super) fn solve(game: &Game, put: &mut Put) {
+    krige(game, NOISE, put);
 }
 
 /// A = C·K⁻¹ − (2I + C·K⁻¹·F)·H⁺·Fᵀ·K⁻¹, H = Fᵀ·K⁻¹·F: K covariance of the pairs, F their signs, C = cov(φ, pairs).
-/// Row 0 is the pair (everybody, nobody); it is not put, since it gives Δ/M. The pseudo-inverse gives directions that no
-/// pair tells apart the equal split.
-fn krige(coalitions: &Coalitions, weights: &[f64], noise: f64, put: &mut Put) {
-    let (m, n_rows) = (coalitions.n_players, coalitions.n_pairs() + 1);
-    if n_rows == 1 {
+/// With K = L·Lᵀ, and F and Cᵀ divided by L, it is transposed L⁻ᵀ·(Cᵀ − F·H⁺·(Fᵀ·Cᵀ + 2I)), H = Fᵀ·F.
+/// The last row is the pair (everybody, nobody); it is not put, since it gives Δ/M. The pseudo-inverse gives directions that
+/// no pair tells apart the equal split.
+fn krige(game: &Game, noise: f64, put: &mut Put) {
+    let (m, n_pairs) = (game.design.n_players, game.design.n_pairs);
+    if n_pairs == 0 {
         return;
     }
     let prior = Prior::new(m);
-    let factor = covariance(&prior, coalitions, weights, noise)
-        .llt(Side::Lower)
-        .expect("a covariance with noise is positive definite. This is a bug.");
-    let signs = Mat::from_fn(n_rows, m, |row, player| sign(coalitions, row, player));
-    let mut solved_signs = signs.clone();
-    factor.solve_in_place(&mut solved_signs);
-    let mut solved = Mat::from_fn(n_rows, m, |row, player| prior.with_player(coalitions, row, player));
-    factor.solve_in_place(&mut solved);
+    let factor = factor(covariance(&prior, game, noise));
+    let signs = divided(&factor, signs(game));
+    let mut solved = divided(&factor, prior.with_players(game));
     let mut unexplained = signs.transpose() * &solved;
     (0..m).for_each(|player| unexplained[(player, player)] += 2.0);
-    let half_inverse = half_pseudo_inverse(&(signs.transpose() * &solved_signs));
-    let half_trend = solved_signs * (half_inverse * unexplained);
-    for row in 1..n_rows {
-        (0..m).for_each(|player| put(row - 1, player, 0.5 * solved[(row, player)] - half_trend[(row, player)]));
-    }
+    let half_trend = half_pseudo_inverse(&square(&signs)) * unexplained;
+    solved *= faer::Scale(0.5);
+    matmul(&mut solved, Accum::Add, &signs, &half_trend, -1.0, Par::Seq);
+    solve_upper_triangular_in_place(factor.transpose(), solved.as_mut(), Par::Seq);
+    put_rows(0, solved.subrows(0, n_pairs), put);
 }
 
-/// Whether a player is present in a row's coalition; everybody is in row 0.
-fn contains(coalitions: &Coalitions, row: usize, player: usize) -> bool {
-    row == 0 || coalitions.contains(row - 1, player)
+/// F, `[n_pairs + 1 × n_players]`: −1 for a player who is present.
+fn signs(game: &Game) -> Mat<f64> {
+    let n_pairs = game.design.n_pairs;
+    with_everybody(game.columns.choose(0, &vec![-1.0; n_pairs], &vec![1.0; n_pairs]), -1.0)
 }
 
-fn sign(coalitions: &Coalitions, row: usize, player: usize) -> f64 {
-    if contains(coalitions, row, player) { -1.0 } else { 1.0 }
-}
-
-fn size(coalitions: &Coalitions, row: usize) -> usize {
-    if row == 0 { coalitions.n_players } else { coalitions.size(row - 1) }
+/// The row of the pair (everybody, nobody) goes below those of the pairs.
+fn with_everybody(mut rows: Mat<f64>, element: f64) -> Mat<f64> {
+    rows.resize_with(rows.nrows() + 1, rows.ncols(), |_, _| element);
+    rows
 }
 
 /// K, its lower triangle.
-fn covariance(prior: &Prior, coalitions: &Coalitions, weights: &[f64], noise: f64) -> Mat<f64> {
-    let n_rows = weights.len() + 1;
-    let mean_weight = weights.iter().sum::<f64>() / weights.len() as f64;
-    let mut covariance = Mat::zeros(n_rows, n_rows);
-    for column in 0..n_rows {
-        for row in column + 1..n_rows {
-            covariance[(row, column)] = prior.by_distance[distance(coalitions, row, column)];
+fn covariance(prior: &Prior, game: &Game, noise: f64) -> Mat<f64> {
+    let (coalitions, weights, n_pairs) = (game.coalitions, game.pair_weights(), game.design.n_pairs);
+    let mean_weight = weights.iter().sum::<f64>() / n_pairs as f64;
+    let mut covariance = Mat::zeros(n_pairs + 1, n_pairs + 1);
+    for (column, (weight, mut elements)) in weights.iter().zip(covariance.col_iter_mut()).enumerate() {
+        for (row, element) in elements.as_mut().iter_mut().enumerate().take(n_pairs).skip(column) {
+            *element = prior.by_distance[distance(coalitions, row, column)];
         }
-        let own_noise = if column == 0 { 0.0 } else { noise * mean_weight / weights[column - 1] };
-        covariance[(column, column)] = prior.by_distance[0] + own_noise;
+        elements[column] += noise * mean_weight / weight;
+        elements[n_pairs] = prior.by_distance[coalitions.n_players - coalitions.size(column)];
     }
+    covariance[(n_pairs, n_pairs)] = prior.by_distance[0];
     covariance
 }
 
-/// Players that are in one of two rows' coalitions but not in the other; `row` > 0.
-fn distance(coalitions: &Coalitions, row: usize, other: usize) -> usize {
-    if other == 0 {
-        return coalitions.n_players - coalitions.size(row - 1);
-    }
-    let words = coalitions.pair(row - 1).iter().zip(coalitions.pair(other - 1));
+/// Players that are in one of two pairs' representatives but not in the other.
+fn distance(coalitions: &Coalitions, pair_idx: usize, other_idx: usize) -> usize {
+    let words = coalitions.pair(pair_idx).iter().zip(coalitions.pair(other_idx));
     words.map(|(a, b)| (a ^ b).count_ones() as usize).sum()
 }
 
@@ -109,7 +104,8 @@ impl Prior {
         let rho = 2.0 / m;
         let odd = |h: f64| (product(rho, m - h, h) - product(-rho, m - h, h)) / 2.0 - rho * (m - 2.0 * h);
         let even = |t: f64, plus: f64, minus: f64| (product(t, plus, minus) + product(-t, plus, minus)) / 2.0;
-        let with_player = |minus: f64| integral(rho, |t| even(t, m - 1.0 - minus, minus) - 1.0);
+        let quadrature = Quadrature::new();
+        let with_player = |minus: f64| quadrature.integral(rho, |t| even(t, m - 1.0 - minus, minus) - 1.0);
         let variance = odd(0.0);
         Self {
             by_distance: (0..=n_players).map(|h| odd(h as f64) / variance).collect(),
@@ -117,11 +113,13 @@ impl Prior {
         }
     }
 
-    /// C: covariance of φ_i and a row.
-    fn with_player(&self, coalitions: &Coalitions, row: usize, player: usize) -> f64 {
-        let is_present = contains(coalitions, row, player);
-        let minus_among_others = size(coalitions, row) - usize::from(is_present);
-        sign(coalitions, row, player) * self.by_minus_signs[minus_among_others]
+    /// Cᵀ, `[n_pairs + 1 × n_players]`: covariances of the rows and each φ_i, whose own sign counts apart.
+    fn with_players(&self, game: &Game) -> Mat<f64> {
+        let sizes = game.coalitions.sizes().iter().map(|&size| size as usize);
+        let present: Vec<f64> = sizes.clone().map(|size| -self.by_minus_signs[size - 1]).collect();
+        let absent: Vec<f64> = sizes.map(|size| self.by_minus_signs[size]).collect();
+        let everybody = -self.by_minus_signs[game.design.n_players - 1];
+        with_everybody(game.columns.choose(0, &present, &absent), everybody)
     }
 }
 
@@ -134,6 +132,8 @@ fn product(t: f64, a: f64, b: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::config::{Kernel, SampledEstimator};
+    use crate::shap::BitColumns;
+    use crate::shap::symmetric::half_inverse;
     use crate::shap::{Design, DesignLimits, Matrix, Method, Operator};
 
     const LIMITS: DesignLimits = DesignLimits { players_max: 512, operator_bytes_max: usize::MAX };
@@ -146,9 +146,9 @@ mod tests {
     /// `[n_pairs × n_players]`, in float64 whatever the operator is kept in.
     fn operator(design: &Design, noise: f64) -> Vec<Vec<f64>> {
         let coalitions = Coalitions::of(design);
-        let weights = crate::shap::operator::pair_weights(design, &coalitions);
-        let mut matrix = vec![vec![f64::NAN; design.n_players]; design.n_pairs];
-        krige(&coalitions, &weights, noise, &mut |pair, player, element| matrix[pair][player] = element);
+        let game = Game { design, coalitions: &coalitions, columns: &BitColumns::of(&coalitions) };
+        let mut matrix = vec![Vec::new(); design.n_pairs];
+        krige(&game, noise, &mut |pair, elements| matrix[pair] = elements.to_vec());
         matrix
     }
 
@@ -168,6 +168,18 @@ mod tests {
                     assert!(apart < 1e-5, "{n_players} players, pair {pair}: {apart:e}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn usual_games_need_no_eigenvalues() {
+        for n_players in [12, 30, 128] {
+            let design = design(n_players, 2 * n_players as u64 + 2048, SampledEstimator::Trend);
+            let coalitions = Coalitions::of(&design);
+            let game = Game { design: &design, coalitions: &coalitions, columns: &BitColumns::of(&coalitions) };
+            let factor = factor(covariance(&Prior::new(n_players), &game, NOISE));
+            let gram = square(&divided(&factor, signs(&game)));
+            assert!(half_inverse(&gram).is_some(), "{n_players} players");
         }
     }
 

@@ -18,7 +18,7 @@ async fn a_model_that_answers_well_is_explained() {
     assert_snapshot!(show(&spoilt(|_| {}, |_| {}).await), @r#"
     200
     content-type: application/json
-    server-timing: queue;dur=[ms], predict;dur=[ms], values;dur=[ms], attribute;dur=[ms], encode;dur=[ms]
+    server-timing: queue;dur=[ms], decode;dur=[ms], predict;dur=[ms], plan;dur=[ms], values;dur=[ms], attribute;dur=[ms], encode;dur=[ms]
     x-amzn-invoked-production-variant: AllTraffic
     x-amzn-requestid: [request id]
     x-explaind-base-values: [0.0]

@@ -199,6 +199,32 @@ async fn a_small_request_beside_a_large_one_is_answered_first() {
     assert!(took < all / 4, "{took:?} beside a request of {all:?}");
 }
 
+/// Each number of features that differ from zero needs an operator of its own, which takes a while to build.
+fn cold() -> Value {
+    let mut definition = slow();
+    definition["EndpointName"] = json!("cold");
+    definition["PrimaryContainer"]["Environment"] = json!({ "EXPLAIND_ESTIMATOR": "trend" });
+    let shap = &mut definition["ExplainerConfig"]["ClarifyExplainerConfig"]["ShapConfig"];
+    shap["ShapBaselineConfig"]["ShapBaseline"] = json!(["0"; 30].join(","));
+    shap["NumberOfSamples"] = json!(5_000);
+    definition
+}
+
+#[tokio::test]
+async fn a_request_beside_operators_that_are_built_is_answered_first() {
+    let app = TestApp::hosting(&[cold(), example("wine")], |_| {}, |_| {}).await;
+    let of_players = |n: usize| (0..30).map(|idx| if idx < n { "1" } else { "0" }).collect::<Vec<_>>().join(",");
+    let building = app.begin(invoke("cold", (20..26).map(of_players).collect::<Vec<_>>().join("\n")));
+    settle().await;
+    let started = Instant::now();
+    assert_eq!(app.send(invoke("wine", records("wine", 1))).await.status, 200);
+    let took = started.elapsed();
+    assert!(!building.is_finished(), "six operators took less than {took:?}");
+    assert_eq!(building.await.expect("ends").status, 200);
+    let all = started.elapsed();
+    assert!(took < all / 4, "{took:?} beside operators of {all:?}");
+}
+
 #[tokio::test]
 async fn an_answer_of_too_many_numbers_is_refused_before_the_work() {
     let app = TestApp::start().await;

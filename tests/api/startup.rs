@@ -195,6 +195,27 @@ fn the_demo_draws_one_record_from_any_folder() {
 }
 
 #[test]
+fn the_demo_draws_a_message_by_token_and_by_sentence() {
+    let output = output(&mut explaind(&["demo", "--once", "--device", "cpu", "--example", "spam"]));
+    let text = String::from_utf8(output.stdout).expect("is UTF-8");
+    assert!(output.status.success(), "{:?} {text}", output.status);
+    assert!(!text.contains('\x1b'), "no colour codes in a pipe");
+    for part in [
+        "Endpoint spam: ",
+        "message, 44 units, ",
+        "free[+",
+        "“free” at ",
+        "Endpoint spam-sentences: ",
+        "message, 4 units, ",
+        "report.[+",
+        "f(record)",
+        "/endpoints/spam/invocations",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+}
+
+#[test]
 fn devices_says_what_each_policy_would_do() {
     let output = output(&mut explaind(&["devices"]));
     let text = String::from_utf8(output.stdout).expect("is UTF-8");

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,11 +10,10 @@ use ndarray::ArrayView1;
 
 use crate::aws::advice::Remedy;
 use crate::aws::definition::{Amendment, Place};
+use crate::cli::terminal::{Terminal, printable};
 use crate::model::container::Exchange;
 use crate::records::spell;
 
-const WIDTH: usize = 120;
-const WIDTH_MIN: usize = 40;
 /// Records of one request that are shown, and numbers or names of one record.
 const RECORDS_SHOWN: usize = 3;
 const NUMBERS_SHOWN: usize = 8;
@@ -35,8 +34,7 @@ pub(super) struct Report<W> {
 
 impl Report<io::Stdout> {
     pub(super) fn new(out: io::Stdout) -> Self {
-        let size = out.is_terminal().then(terminal_size::terminal_size).flatten();
-        let width = size.map_or(WIDTH, |(width, _)| usize::from(width.0)).max(WIDTH_MIN);
+        let width = Terminal::of(&out).width;
         Self { out, width, n_warnings: 0 }
     }
 }
@@ -211,9 +209,4 @@ pub(super) fn count(n: usize, noun: &str) -> String {
 
 fn or_none(text: Option<&str>) -> &str {
     text.filter(|text| !text.is_empty()).unwrap_or("(no content type)")
-}
-
-/// Text of others that cannot move the cursor.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

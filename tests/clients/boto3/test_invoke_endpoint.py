@@ -14,7 +14,7 @@ import pytest
 from runtime import headers, runtime
 
 N_CLIENTS = 64
-STAGES = ["queue", "predict", "values", "attribute", "encode"]
+STAGES = ["queue", "decode", "predict", "plan", "values", "attribute", "encode"]
 ESTIMATORS = {"exact", "enumerated", "kernel-shap", "trend"}
 
 

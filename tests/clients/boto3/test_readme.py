@@ -64,9 +64,10 @@ def served(tmp_path_factory):
         yield
 
 
-def test_the_demo_draws_what_the_readme_shows():
-    with running(block("sh", "-- demo"), "until Ctrl-C") as printed:
-        shown = [line for line in block("text", "Endpoint breast-cancer").splitlines() if line.strip() != "..."]
+@pytest.mark.parametrize("command, picture", [("-- demo\n", "Endpoint breast-cancer"), ("-- demo --example spam", "Endpoint spam")])
+def test_the_demos_draw_what_the_readme_shows(command, picture):
+    with running(block("sh", command), "until Ctrl-C") as printed:
+        shown = [line for line in block("text", picture).splitlines() if line.strip() != "..."]
         assert [line for line in shown if line not in printed.splitlines()] == []
         assert "\x1b" not in printed
 
