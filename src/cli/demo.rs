@@ -194,3 +194,17 @@ or with boto3, unchanged but for endpoint_url:
 "#
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_to_try_quote_a_text_for_the_shell_and_for_python() {
+        let mut out = Vec::new();
+        write_next(&mut out, "http://127.0.0.1:1", "spam", r#""it's free""#).expect("writes");
+        let text = String::from_utf8(out).expect("is UTF-8");
+        assert!(text.contains(r#"-d '"it'\''s free"'"#), "{text}");
+        assert!(text.contains(r#"Body="\"it's free\"")"#), "{text}");
+    }
+}

@@ -7,7 +7,7 @@ use super::terminal::{Terminal, printable_char};
 
 /// xterm's colours, from a tint to the full colour; black can be read on all of them.
 const RAISES: [u8; 5] = [224, 217, 210, 203, 196];
-const LOWERS: [u8; 5] = [189, 153, 111, 69, 27];
+const LOWERS: [u8; 5] = [189, 147, 105, 63, 27];
 const BLACK: u8 = 16;
 const DECIMALS_MAX: f64 = 9.0;
 

@@ -202,7 +202,7 @@ fn the_demo_draws_a_message_by_token_and_by_sentence() {
     assert!(!text.contains('\x1b'), "no colour codes in a pipe");
     for part in [
         "Endpoint spam: ",
-        "message, 44 units, ",
+        "message, 46 units, ",
         "free[+",
         "“free” at ",
         "Endpoint spam-sentences: ",

@@ -64,7 +64,9 @@ def served(tmp_path_factory):
         yield
 
 
-@pytest.mark.parametrize("command, picture", [("-- demo\n", "Endpoint breast-cancer"), ("-- demo --example spam", "Endpoint spam")])
+@pytest.mark.parametrize(
+    "command, picture", [("-- demo\n", "Endpoint breast-cancer"), ("-- demo --example spam", "Endpoint spam")]
+)
 def test_the_demos_draw_what_the_readme_shows(command, picture):
     with running(block("sh", command), "until Ctrl-C") as printed:
         shown = [line for line in block("text", picture).splitlines() if line.strip() != "..."]
