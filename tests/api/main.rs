@@ -39,6 +39,7 @@ mod stamp;
 mod startup;
 mod support;
 mod text;
+mod text_models;
 mod wire;
 
 use std::path::Path;
