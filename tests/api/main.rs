@@ -41,6 +41,7 @@ mod startup;
 mod support;
 mod text;
 mod text_games;
+mod text_models;
 mod wire;
 
 use std::path::Path;

@@ -55,7 +55,7 @@ impl Scorer {
         self.model.n_outputs()
     }
 
-    /// Whether the model takes this feature as a text, of which it reads more than whether it is a name that it knows.
+    /// Whether this feature is a text that may play in units, and no number or category.
     pub fn reads_text(&self, feature_idx: usize) -> bool {
         match &self.model {
             FileModel::Form(_) => false,

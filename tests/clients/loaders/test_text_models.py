@@ -1,9 +1,9 @@
 """Models over texts, as skl2onnx writes them, over HTTP against onnxruntime on the same file, and against scikit-learn."""
 
-import json
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from games import game, shapley
 from text_models import CASES, to_csv
@@ -110,3 +110,60 @@ def test_attributions_of_tokens_are_shapley_values_of_the_game_that_onnxruntime_
         for output in range(found.shape[1]):
             expected = np.array([float(x) for x in text_game(case, text, feature, baselines, output)])
             np.testing.assert_allclose(found[:, output], expected, rtol=0, atol=5e-6 * max(1, np.abs(expected).max()))
+
+
+TYPES = ["text", "numerical", "text", "categorical", "numerical"]
+TABLE_ROWS = [
+    {"subject": "Free money!", "age": 31.5, "body": "it's ÉTÉ", "colour": "red", "size": 3.0},
+    {"subject": "your meeting", "age": 50.25, "body": "", "colour": "green, dark", "size": 0.0},
+]
+TABLE_BASELINE = [
+    {"subject": "", "age": 40.0, "body": "hello, you", "colour": "blue", "size": 4.0},
+    {"subject": "the <MASK>", "age": 41.0, "body": "", "colour": "red", "size": 4.0},
+]
+
+
+@pytest.fixture(scope="module")
+def table_server(serve, define_text, cases):
+    baseline = to_csv(pd.DataFrame(TABLE_BASELINE)).strip()
+    of_case = lambda name: define_text(name, cases[name], baseline, "token", TYPES)  # noqa: E731
+    return serve(of_case("table"), of_case("table-classes"))
+
+
+@pytest.mark.parametrize("name", ["table", "table-classes"])
+def test_texts_numbers_and_categories_play_one_game(table_server, cases, name):
+    case, rows = cases[name], pd.DataFrame(TABLE_ROWS)
+    answer = table_server.invoke(name, to_csv(rows).encode())
+    for row, features in zip(TABLE_ROWS, answer.document["explanations"]["kernel_shap"]):
+        found = np.array([item["attribution"] for feature in features for item in feature["attributions"]])
+        for output in range(found.shape[1]):
+            expected = np.array([float(x) for x in table_game(case, row, features, output)])
+            np.testing.assert_allclose(found[:, output], expected, rtol=0, atol=1e-5)
+
+
+def table_game(case, row, features, output):
+    """Pieces of a record: a text's units, of each other column its cell."""
+    cuts = {
+        name: cut(row[name], feature) for (name, kind), feature in zip(zip(row, TYPES), features) if kind == "text"
+    }
+    pieces = [
+        (name, idx) for name in row for idx in (range(len(cuts[name][0])) if name in cuts else [None])
+    ]
+    own = [row[name] if idx is None else cuts[name][0][idx][1] for name, idx in pieces]
+    absent = [[baseline[name] for name, _ in pieces] for baseline in TABLE_BASELINE]
+
+    def score(chosen):
+        cells = {name: "" for name in cuts}
+        for (name, idx), piece in zip(pieces, chosen):
+            cells[name] = piece if idx is None else cells[name] + cuts[name][0][idx][0] + piece
+        cells |= {name: cells[name] + cuts[name][1] for name in cuts}
+        return scored(cells)
+
+    def scored(cells):
+        table = pd.DataFrame([{name: cells[name] for name in row}]).astype({"age": np.float32, "size": np.float32})
+        return float(case.scores(table)[0, output])
+
+    values = game(score, own, absent)
+    nobody = [Fraction(scored(baseline)) for baseline in TABLE_BASELINE]
+    values[(False,) * len(pieces)] = sum(nobody) / len(nobody)
+    return shapley(values, len(pieces))

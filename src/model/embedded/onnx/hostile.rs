@@ -5,9 +5,14 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use prost::Message;
 
-use super::builder::{Builder, floats, int, ints};
+use super::builder::{Builder, floats, int, ints, text};
 use super::proto::{TensorProto, elem};
 use super::tests::{error, load, margins, pipeline, stump};
+use super::text_tests::{self, tokenizer, vectorizer};
+use crate::form::Feature;
+use crate::model::embedded::{FileModel, Scorer};
+use crate::offload::Stop;
+use crate::records::{Format, Table};
 
 fn tree() -> Vec<u8> {
     let input = Builder::default().input("x", elem::FLOAT, 2).output("y", elem::FLOAT);
@@ -17,12 +22,26 @@ fn tree() -> Vec<u8> {
 /// Loads what may be damaged; what is accepted must answer, in time.
 fn check(file: &[u8]) {
     let start = Instant::now();
-    if let Ok(form) = load(file) {
-        for x in [f32::NAN, 0.0, -3.5, f32::INFINITY] {
-            margins(&form, &vec![x; form.n_features()]);
+    match super::load(file) {
+        Err(_) => {}
+        Ok(FileModel::Form(form)) => {
+            for x in [f32::NAN, 0.0, -3.5, f32::INFINITY] {
+                margins(&form, &vec![x; form.n_features()]);
+            }
         }
+        Ok(FileModel::Text(model)) => answer_text(file, model.features()),
     }
     assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+/// What cuts its texts too slowly may say so.
+fn answer_text(file: &[u8], features: &[Feature]) {
+    let scorer = Scorer::read(file, 0).expect("was read before");
+    let cell = |feature: &Feature| if *feature == Feature::Number { "1" } else { "\"A b, b été\u{130}\"" };
+    let record = features.iter().map(cell).collect::<Vec<_>>().join(",");
+    let table = Table::read(record.as_bytes(), Format::Csv, None, 1).expect("is a table");
+    let answered = scorer.margins(&table, &Stop::default());
+    assert!(answered.map_or_else(|error| error.to_string().contains("steps"), |margins| !margins.is_empty()));
 }
 
 #[test]
@@ -102,8 +121,41 @@ fn a_chain_of_all_nodes_that_are_allowed_loads() {
 }
 
 #[test]
+fn expressions_and_vocabularies_meet_a_limit() {
+    let input = || Builder::default().input("x", elem::STRING, 1).output("y", elem::FLOAT);
+    let mut expressions = input();
+    for n in 0..2_000 {
+        let expression = vec![text("tokenexp", &format!(r"[\pL]{{{}}}(a|[\pL\pN]+){n}", 20 + n % 10))];
+        expressions = expressions.node_of("com.microsoft", "Tokenizer", "x", &format!("t{n}"), expression);
+        expressions = expressions.node("TfIdfVectorizer", &format!("t{n}"), &format!("n{n}"), vectorizer());
+        let parts = if n == 0 { "n0 n0".to_owned() } else { format!("c{} n{n}", n - 1) };
+        expressions = expressions.node("Concat", &parts, &format!("c{n}"), vec![int("axis", 1)]);
+    }
+    let mut wide = vectorizer();
+    wide.retain(|attribute| attribute.name != "ngram_indexes");
+    wide.push(ints("ngram_indexes", &[0, 1, 2, 3, (1 << 20) - 1]));
+    let mut vocabularies = input().node_of("com.microsoft", "Tokenizer", "x", "t", tokenizer());
+    for n in 0..2_000 {
+        vocabularies = vocabularies.node("TfIdfVectorizer", "t", &format!("n{n}"), wide.clone());
+        let parts = if n == 0 { "n0 n0".to_owned() } else { format!("n{n} n{n}") };
+        vocabularies = vocabularies.node("Concat", &parts, &format!("c{n}"), vec![int("axis", 1)]);
+    }
+    let all: Vec<String> = (0..2_000).map(|n| format!("n{n}")).collect();
+    let vocabularies = vocabularies.node("Sum", &all.join(" "), "y", vec![]);
+    for (builder, fragment) in [
+        (expressions.node("Identity", "c1999", "y", vec![]), "of all expressions up to here is"),
+        (vocabularies, "the limit is 67108864"),
+    ] {
+        let start = Instant::now();
+        let told = error(&builder.file());
+        assert!(told.contains(fragment), "{told}");
+        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    }
+}
+
+#[test]
 fn a_file_that_ends_early_is_damaged() {
-    for file in [tree(), pipeline().file()] {
+    for file in [tree(), pipeline().file(), text_tests::pipeline().file()] {
         for end in 3..file.len() {
             check(&file[..end]);
         }
@@ -120,10 +172,14 @@ proptest! {
 
     #[test]
     fn bytes_changed_at_random_do_no_harm(
-        is_tree in any::<bool>(),
+        kind in 0..3,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
-        let mut file = if is_tree { tree() } else { pipeline().file() };
+        let mut file = match kind {
+            0 => tree(),
+            1 => pipeline().file(),
+            _ => text_tests::pipeline().file(),
+        };
         for (place, byte) in changes {
             *place.get_mut(&mut file) = byte;
         }

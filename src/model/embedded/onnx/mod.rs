@@ -23,6 +23,8 @@ mod tensor;
 mod terms;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod text_tests;
 mod texts;
 mod trees;
 mod values;

@@ -8,6 +8,9 @@ use super::values::{Context, Value};
 use super::wrong;
 use crate::model::embedded::text::{Source, Tokenizer};
 
+/// Tables of all expressions of a graph.
+const TOKENIZER_BYTES_MAX: usize = 32 << 20;
+
 /// A text cut by an expression.
 #[derive(Debug)]
 pub(super) struct Tokens {
@@ -68,7 +71,15 @@ pub(super) fn tokenizer(context: &mut Context, node: &Node, value: &Value) -> Re
     }
     let tokenizer = Tokenizer::new(&key.0, chars_min);
     let tokenizer = Arc::new(tokenizer.map_err(|error| format!("tokenexp \"{}\": {error}", super::cut(&key.0)))?);
-    context.charge(tokenizer.bytes() / size_of::<u64>())?;
+    context.tokenizer_bytes += tokenizer.bytes();
+    if context.tokenizer_bytes > TOKENIZER_BYTES_MAX {
+        let actual = format!("{} bytes", context.tokenizer_bytes);
+        return Err(wrong(
+            "the size of all expressions up to here",
+            actual,
+            format!("at most {TOKENIZER_BYTES_MAX}"),
+        ));
+    }
     context.tokenizers.insert(key, Arc::clone(&tokenizer));
     Ok(Value::Tokens(Rc::new(Tokens { source, tokenizer })))
 }

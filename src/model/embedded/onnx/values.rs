@@ -97,6 +97,7 @@ pub(super) struct Context {
     pub n_softmaxes: usize,
     /// By expression and least number of characters.
     pub tokenizers: HashMap<(String, usize), Arc<Tokenizer>>,
+    pub tokenizer_bytes: usize,
     /// Bases of rows and of blocks that have one.
     linear: HashMap<RowsId, BasisId>,
     linear_blocks: HashMap<BlocksId, BasisId>,

@@ -45,9 +45,9 @@ impl TextModel {
         self.bias.len()
     }
 
-    /// Whether the model takes this feature as a text, and not as a number or the name of a category.
+    /// Whether this feature is a text for the model, if only one that it does not read, and no number and no category.
     pub fn reads_text(&self, feature_idx: usize) -> bool {
-        self.sources.iter().any(|source| source.feature as usize == feature_idx)
+        matches!(&self.features[feature_idx], Feature::Category(names) if names.is_empty())
     }
 
     pub(super) fn steps(&self, n_bytes: usize) -> usize {
