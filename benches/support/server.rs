@@ -87,8 +87,7 @@ impl Client {
             };
             head.iter().find_map(|line| of_line(line)).unwrap_or_default()
         };
-        let mut body =
-            vec![0; field("content-length:").parse().expect("the server says how long its answer is")];
+        let mut body = vec![0; field("content-length:").parse().expect("the server says how long its answer is")];
         self.stream.read_exact(&mut body).expect("the server answers");
         assert!(head[0].contains(" 200 "), "{}: {}", head[0], String::from_utf8_lossy(&body));
         Answer { timing: field("server-timing:"), body }
