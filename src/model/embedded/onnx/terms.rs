@@ -17,6 +17,9 @@ use crate::model::embedded::text::{Bag, Frequency, Numbers, Source, TextModel, T
 /// Terms of one vectorizer, and columns of any tensor with terms.
 const TERMS_MAX: usize = 1 << 20;
 
+/// Texts that a model reads.
+const SOURCES_MAX: usize = 64;
+
 /// Tokens of one term.
 const TERM_TOKENS_MAX: usize = 16;
 
@@ -259,6 +262,9 @@ pub(super) fn text_model(
             }
         }
         start = end;
+    }
+    if model.sources.len() > SOURCES_MAX {
+        return Err(wrong("the number of texts", model.sources.len(), format!("at most {SOURCES_MAX}")));
     }
     model.features = context.features();
     Ok(model)

@@ -7,7 +7,7 @@ use super::tokens::{Tokenizer, TooManySteps};
 use super::vocabulary::{Sequences, Vocabulary};
 use crate::form::Norm;
 use crate::model::rows::{Place, Writing};
-use crate::records::Cell;
+use crate::records::{Cell, Table};
 
 /// A text as a bag takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,22 @@ pub(in crate::model::embedded) struct Source {
     /// Column of a record.
     pub feature: u32,
     pub is_lower: bool,
+}
+
+impl Source {
+    /// Of a record as it is.
+    pub(super) fn text(self, table: &Table, record_idx: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.write(&table.cell(record_idx, self.feature as usize).text(), &mut bytes);
+        bytes
+    }
+
+    fn write(self, text: &str, out: &mut Vec<u8>) {
+        match self.is_lower {
+            true => write_lower(text, out),
+            false => out.extend_from_slice(text.as_bytes()),
+        }
+    }
 }
 
 /// What a term that occurs so and so often counts.
@@ -122,10 +138,8 @@ impl Writing for Source {
     fn open(&self, _: Place, _: &mut Vec<u8>) {}
 
     fn part(&self, part: &str, place: Place, out: &mut Vec<u8>) {
-        match (place.column_idx == self.feature as usize, self.is_lower) {
-            (false, _) => {}
-            (true, true) => write_lower(part, out),
-            (true, false) => out.extend_from_slice(part.as_bytes()),
+        if place.column_idx == self.feature as usize {
+            self.write(part, out);
         }
     }
 

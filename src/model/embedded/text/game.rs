@@ -7,7 +7,7 @@ use super::model::{Scratch, TextModel};
 use crate::model::embedded::scores::write_value;
 use crate::model::rows::{BaselineRows, Cells, Columns, Presence, row_bytes_max, write_cells};
 use crate::model::{Call, Game, ModelError};
-use crate::offload::{Stop, in_turns};
+use crate::offload::{GivenUp, Stop, in_turns};
 use crate::shap::{Clipped, Link};
 
 /// Bytes of the rows that one thread evaluates one after the other, about.
@@ -120,7 +120,7 @@ impl<'a> TextGame<'a> {
         let clipped = in_turns(blocks, steps, stop, |(block_idx, values)| {
             let mut worker = Worker::new(self);
             let coalitions = block_idx * n_each..;
-            let of_one = |(coalition_idx, value)| worker.write(self, coalition_idx, link, value);
+            let of_one = |(coalition_idx, value)| worker.write(self, coalition_idx, link, stop, value);
             coalitions.zip(values.chunks_exact_mut(n_outputs)).map(of_one).sum::<Result<Clipped, ModelError>>()
         })?;
         Ok((values, clipped.into_iter().sum()))
@@ -167,11 +167,15 @@ impl Worker {
         game: &TextGame,
         coalition_idx: usize,
         link: Link,
+        stop: &Stop,
         value: &mut [f64],
     ) -> Result<Clipped, ModelError> {
         let presence = Presence::of(&game.game.coalitions, coalition_idx);
         let record = game.game.record_idx + 1;
         for baseline_idx in 0..game.numbers.baseline.nrows() {
+            if stop.is_set() {
+                return Err(GivenUp.into());
+            }
             self.write_row(game, presence, coalition_idx, baseline_idx);
             let margins = &mut self.margins[baseline_idx * value.len()..][..value.len()];
             let text = |source: usize| &self.texts[source].0[..self.texts[source].1];
@@ -189,6 +193,9 @@ impl Worker {
         for (text, (bytes, end)) in game.texts.iter().zip(&mut self.texts) {
             let absent = &text.absent()[baseline_idx];
             *end = write_cells(bytes, 0, &game.columns, presence, &text.record, absent);
+        }
+        if game.model.numbers.is_empty() {
+            return;
         }
         let Numbers { record, baseline, players } = &game.numbers;
         self.features.iter_mut().zip(baseline.row(baseline_idx)).for_each(|(own, &absent)| *own = absent);

@@ -57,7 +57,7 @@ impl Predictor for TextPredictor {
         let Inner { scorer, model, baseline, .. } = self.0.as_ref();
         let mut pieces = BTreeSet::new();
         for (source, rows) in model.sources.iter().zip(&baseline.texts) {
-            pieces.extend(rows.differing(call, record_idx, source));
+            pieces.extend(rows.differing(call, record_idx, source)?);
         }
         let numbers = scorer.numbers(&call.records)?;
         pieces.extend(baseline.differing_numbers(call, record_idx, numbers));
@@ -83,7 +83,10 @@ impl Ask for TextPredictor {
 impl Inner {
     fn values(&self, call: &Call, games: &[Game], stop: &Stop) -> Result<Values, ModelError> {
         let numbers = self.scorer.numbers(&call.records)?;
-        let play = |game| TextGame::new(&self.model, &self.baseline, call, numbers, game).values(self.link, stop);
+        let play = |game: &Game| {
+            self.baseline.texts.iter().try_for_each(|rows| rows.check(call, game.record_idx))?;
+            TextGame::new(&self.model, &self.baseline, call, numbers, game).values(self.link, stop)
+        };
         let played = games.iter().map(play).collect::<Result<Vec<_>, _>>()?;
         let (of_games, clipped): (Vec<Array2<f64>>, Vec<usize>) = played.into_iter().unzip();
         Ok(Values { null: self.null_value.clone(), of_games, clipped: clipped.into_iter().sum() })
