@@ -1,11 +1,14 @@
 """Models over texts, as skl2onnx writes them, over HTTP against onnxruntime on the same file, and against scikit-learn."""
 
+import json
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
 from games import game, shapley
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime import InferenceSession
 from text_models import CASES, to_csv
 
 BOUND = 1e-6  # float32
@@ -167,3 +170,65 @@ def table_game(case, row, features, output):
     nobody = [Fraction(scored(baseline)) for baseline in TABLE_BASELINE]
     values[(False,) * len(pieces)] = sum(nobody) / len(nobody)
     return shapley(values, len(pieces))
+
+
+# Each with the fewest characters of a token. RE2 has words, digits, blanks and edges of ASCII, and longest matches.
+EXPRESSIONS = [
+    *[(expression, 1) for expression in [".", "..", "a|ab|abc", "a?(ab)?", "a+?", "(a|b)*", "[a&&b]+", "[[a]+", "[]a]"]],
+    *[(expression, 1) for expression in [r"\w+", r"\W+", r"[^\d]+", r"\b\w\w+\b", r"\S+", r"[\pL\pN']+", r"\p{Lu}\pL*"]],
+    *[(expression, 1) for expression in ["[[:alpha:]]+", "(?i:é)", "^.+", r"\B[^a]", "[a-z]+|[A-Z]+|[0-9]+", r"\s\w"]],
+    *[(expression, 3) for expression in [r"[\pL]+", "ab|[b-d]+", r"\w*"]],
+]
+PADDING = "\x01"
+
+
+def sliced():
+    rng = np.random.default_rng(6)
+    letters = list("aabbcdAB 12.'-é\n&[]É𐐀")
+    return ["".join(rng.choice(letters, rng.integers(0, 25))) for _ in range(60)]
+
+
+def counting(expression, least, texts):
+    """A model that adds up random weights of tokens, and its answers by onnxruntime's tokens."""
+    settings = {"mark": 0, "pad_value": PADDING, "mincharnum": least, "tokenexp": expression}
+    tokenizer = helper.make_node("Tokenizer", ["x"], ["t"], domain="com.microsoft", **settings)
+    session = InferenceSession(model([tokenizer], [], "t", TensorProto.STRING).SerializeToString())
+    cut = [[token for token in session.run(["t"], {"x": np.array([text], object)})[0].ravel()] for text in texts]
+    pool = sorted({token for tokens in cut for token in tokens} | {text[i] for text in texts for i in range(len(text))})
+    weights = np.random.default_rng(7).integers(1, 1000, (len(pool), 1)).astype(np.float32)
+    grams = {"mode": "TF", "min_gram_length": 1, "max_gram_length": 1, "max_skip_count": 0, "ngram_counts": [0]}
+    grams |= {"pool_strings": pool, "ngram_indexes": list(range(len(pool)))}
+    vectorizer = helper.make_node("TfIdfVectorizer", ["t"], ["n"], **grams)
+    sums = helper.make_node("MatMul", ["n", "w"], ["y"])
+    counted = model([tokenizer, vectorizer, sums], [numpy_helper.from_array(weights, "w")], "y", TensorProto.FLOAT)
+    places = {token: place for place, token in enumerate(pool)}
+    return counted, [sum(float(weights[places[token], 0]) for token in tokens) for tokens in cut]
+
+
+def model(nodes, initializers, output, kind):
+    inputs = [helper.make_tensor_value_info("x", TensorProto.STRING, [None])]
+    outputs = [helper.make_tensor_value_info(output, kind, None)]
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    graph = helper.make_graph(nodes, "made", inputs, outputs, initializers)
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+@pytest.fixture(scope="module")
+def cutters(serve, write_definition, tmp_path_factory):
+    """A server of all expressions, and what each model is to answer."""
+    texts, folder = sliced(), tmp_path_factory.mktemp("cutters")
+    counted = [counting(*expression, texts) for expression in EXPRESSIONS]
+    for n, (made, _) in enumerate(counted):
+        (folder / f"{n}.onnx").write_bytes(made.SerializeToString())
+    container = {"ModelDataUrl": str(folder), "Mode": "MultiModel"}
+    return serve(write_definition("cutters", container, None)), texts, [expected for _, expected in counted]
+
+
+@pytest.mark.parametrize("n", range(len(EXPRESSIONS)), ids=[f"{e}-{least}" for e, least in EXPRESSIONS])
+def test_tokens_are_those_of_onnxruntime(cutters, n):
+    server, texts, expected = cutters
+    headers = {"Content-Type": "application/jsonlines", "Accept": "text/csv", "X-Amzn-SageMaker-Target-Model": f"{n}.onnx"}
+    body = "\n".join(json.dumps([text]) for text in texts)
+    answer = server.request("POST", "/endpoints/cutters/invocations", body, headers)
+    assert answer.status == 200, answer.body
+    assert [float(line) for line in answer.body.decode().split("\n")] == expected[n]

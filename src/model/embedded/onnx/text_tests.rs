@@ -162,6 +162,9 @@ fn what_of_a_text_is_not_known_is_refused_by_its_node() {
         let normal = one.node("Normalizer", "n", "normal", vec![text("norm", "L2")]);
         summed(normal.node("Add", "n one", "i", vec![]).node(operator, inputs, "g", attributes), "g")
     };
+    let lone = |value: &str| {
+        counts().floats("v", &[1, 1], &[2.0]).node("MatMul", &format!("{value} v"), "y", vec![]).file()
+    };
     let cases: Vec<(Vec<u8>, &str)> = vec![
         (normal(text("case_change_action", "UPPER")), "case_change_action is UPPER; expected LOWER or NONE"),
         (normal(texts("stopwords", &["a"])), "(StringNormalizer): stopwords are not supported"),
@@ -195,8 +198,8 @@ fn what_of_a_text_is_not_known_is_refused_by_its_node() {
         (after("Cast", "normal", vec![int("to", 9)]), "(Cast): terms that are normalised can only be joined"),
         (after("Scaler", "n", vec![]), "(Scaler): its input has terms of texts; that is not supported"),
         (after("Gather", "n two", vec![int("axis", 1)]), "columns of a text, or of its terms, cannot be picked"),
-        (summed(counts(), "t2"), "(MatMul): only numbers can be summed"),
-        (summed(counts(), "l"), "(MatMul): only numbers can be summed"),
+        (lone("t2"), "(MatMul): only numbers can be summed"),
+        (lone("l"), "(MatMul): only numbers can be summed"),
         (
             counts()
                 .node("MatMul", "n w", "m", vec![])
