@@ -48,7 +48,8 @@ def write(name, pipeline, table, target, types, rows):
     model = convert_sklearn(pipeline.fit(table, target), initial_types=types, options={"zipmap": False})
     (HERE / f"text-{name}.model.onnx").write_bytes(model.SerializeToString())
     session = InferenceSession(settings(model), providers=["CPUExecutionProvider"])
-    scores = [session.run(["probabilities"], {k: rows[[k]].to_numpy()[i : i + 1] for k in rows})[0][0] for i in range(len(rows))]
+    inputs = [{name: rows[[name]].to_numpy()[i : i + 1] for name in rows} for i in range(len(rows))]
+    scores = [session.run(["probabilities"], alone)[0][0] for alone in inputs]
     scores = [row[1:] if len(row) == 2 else row for row in scores]
     with open(HERE / f"text-{name}.rows.csv", "w", newline="") as file:
         csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerows(rows.itertuples(index=False))
@@ -57,12 +58,14 @@ def write(name, pipeline, table, target, types, rows):
 
 
 words = TfidfVectorizer(ngram_range=(1, 2), max_features=24)
-write("spam", make_pipeline(words, LogisticRegression(C=20)), TEXTS, SPAM, [("text", StringTensorType([None, 1]))],
-      pd.DataFrame({"text": ROWS}))
+text = StringTensorType([None, 1])
+pipeline = make_pipeline(words, LogisticRegression(C=20))
+write("spam", pipeline, TEXTS, SPAM, [("text", text)], pd.DataFrame({"text": ROWS}))
 steps = [
     ("text", TfidfVectorizer(sublinear_tf=True, norm="l1", max_features=12), "text"),
     ("age", "passthrough", ["age"]),
     ("from", CountVectorizer(binary=True, lowercase=False, max_features=8), "from"),
 ]
-types = [("age", FloatTensorType([None, 1])), ("text", StringTensorType([None, 1])), ("from", StringTensorType([None, 1]))]
-write("table", make_pipeline(ColumnTransformer(steps), LogisticRegression(max_iter=2000)), TABLE, SPAM + (np.arange(8) % 3 == 0), types, TABLE)
+types = [("age", FloatTensorType([None, 1])), ("text", text), ("from", text)]
+pipeline = make_pipeline(ColumnTransformer(steps), LogisticRegression(max_iter=2000))
+write("table", pipeline, TABLE, SPAM + (np.arange(8) % 3 == 0), types, TABLE)
