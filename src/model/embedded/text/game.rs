@@ -3,6 +3,7 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
+use super::baseline::Baseline;
 use super::model::{Scratch, TextModel};
 use crate::model::embedded::scores::write_value;
 use crate::model::rows::{BaselineRows, Cells, Columns, Presence, row_bytes_max, write_cells};
@@ -42,31 +43,6 @@ struct Numbers<'a> {
     players: Vec<(usize, usize)>,
 }
 
-/// A baseline in all that a model takes of it.
-pub(super) struct Baseline {
-    /// For each source.
-    pub(super) texts: Vec<BaselineRows>,
-    /// `[n_rows × n_features]`.
-    pub(super) numbers: Array2<f32>,
-}
-
-impl Baseline {
-    /// Pieces that are a feature as a whole whose number is not that of all rows.
-    pub(super) fn differing_numbers(
-        &self,
-        call: &Call,
-        record_idx: usize,
-        numbers: &Array2<f32>,
-    ) -> impl Iterator<Item = u32> {
-        let differs = move |feature: usize| {
-            let (own, others) = (numbers[[record_idx, feature]], self.numbers.column(feature));
-            others.iter().any(|&other| other != own && !(other.is_nan() && own.is_nan()))
-        };
-        let pieces = feature_pieces(call, record_idx).into_iter();
-        pieces.filter(move |&(_, feature)| differs(feature)).map(|(piece, _)| piece)
-    }
-}
-
 impl Text<'_> {
     fn absent(&self) -> &[Cells] {
         match &self.absent {
@@ -102,7 +78,7 @@ impl<'a> TextGame<'a> {
         Self {
             model,
             game,
-            texts: model.sources.iter().zip(&baseline.texts).map(text).collect(),
+            texts: model.sources.iter().zip(&baseline.sources).map(text).collect(),
             columns: Columns::of(&game.players),
             numbers: Numbers { record: numbers.row(game.record_idx), baseline: baseline.numbers.view(), players },
         }
@@ -128,7 +104,7 @@ impl<'a> TextGame<'a> {
 }
 
 /// Pieces that are a feature as a whole, and the feature; both ascending.
-fn feature_pieces(call: &Call, record_idx: usize) -> Vec<(u32, usize)> {
+pub(super) fn feature_pieces(call: &Call, record_idx: usize) -> Vec<(u32, usize)> {
     let Some(pieces) = call.pieces(record_idx) else {
         return (0..call.records.n_columns()).map(|feature| (feature as u32, feature)).collect();
     };

@@ -2,6 +2,7 @@
 //! files and whatever asks them. Knows no files.
 
 mod bag;
+mod baseline;
 mod case;
 mod expression;
 mod game;

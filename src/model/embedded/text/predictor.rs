@@ -1,15 +1,14 @@
 //! A model over texts behind the `Predictor` seam: asked for every coalition, in the process.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 use ndarray::Array2;
 
-use super::game::{Baseline, TextGame};
+use super::baseline::Baseline;
+use super::game::TextGame;
 use super::model::TextModel;
 use crate::model::embedded::Scorer;
-use crate::model::rows::BaselineRows;
 use crate::model::{
     Answer, Ask, Call, Game, Identity, LinkedValue, ModelError, Predictions, Predictor, Valuation, Values,
 };
@@ -39,9 +38,7 @@ impl TextPredictor {
     ) -> Result<Self, ModelError> {
         let margins = scorer.margins(baseline, &Stop::default())?;
         let null_value = scorer.linked_value(link, margins, 0)?;
-        let rows = |source| BaselineRows::new(Arc::clone(baseline), source);
-        let texts = model.sources.iter().map(rows).collect();
-        let baseline = Baseline { texts, numbers: scorer.encode(baseline)? };
+        let baseline = Baseline::new(&model, baseline, scorer.encode(baseline)?);
         Ok(Self(Arc::new(Inner { scorer, model, baseline, link, null_value })))
     }
 }
@@ -52,16 +49,9 @@ impl Predictor for TextPredictor {
         offload(move |stop| inner.scorer.predict(&call, inner.link, stop)).boxed()
     }
 
-    /// Pieces whose text, as the model takes it, or whose number is not that of all baseline rows.
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError> {
-        let Inner { scorer, model, baseline, .. } = self.0.as_ref();
-        let mut pieces = BTreeSet::new();
-        for (source, rows) in model.sources.iter().zip(&baseline.texts) {
-            pieces.extend(rows.differing(call, record_idx, source)?);
-        }
-        let numbers = scorer.numbers(&call.records)?;
-        pieces.extend(baseline.differing_numbers(call, record_idx, numbers));
-        Ok(pieces.into_iter().collect())
+        let Inner { scorer, baseline, .. } = self.0.as_ref();
+        baseline.differing(call, record_idx, scorer.numbers(&call.records)?)
     }
 
     fn valuation<'a>(&'a self, _: &'a Call) -> Result<Valuation<'a>, ModelError> {
@@ -84,7 +74,7 @@ impl Inner {
     fn values(&self, call: &Call, games: &[Game], stop: &Stop) -> Result<Values, ModelError> {
         let numbers = self.scorer.numbers(&call.records)?;
         let play = |game: &Game| {
-            self.baseline.texts.iter().try_for_each(|rows| rows.check(call, game.record_idx))?;
+            self.baseline.check(call, game.record_idx)?;
             TextGame::new(&self.model, &self.baseline, call, numbers, game).values(self.link, stop)
         };
         let played = games.iter().map(play).collect::<Result<Vec<_>, _>>()?;
