@@ -228,7 +228,6 @@ fn of_model_error(error: &ModelError) -> Wire {
         | ModelError::Labels
         | ModelError::NoTemplate
         | ModelError::RowTooLarge { .. }
-        | ModelError::Absent { .. }
         | ModelError::Tokens { .. }
         | ModelError::Protocol(_) => Wire::of_model(400),
         ModelError::Container(error) => match error {

@@ -265,10 +265,6 @@ pub enum ModelError {
     NoTemplate,
     #[error("a synthetic record has {bytes} bytes; the limit of one request is {limit} bytes")]
     RowTooLarge { bytes: usize, limit: usize },
-    #[error(
-        "the units of record {record}, replaced by the texts of the baseline rows, take {bytes} bytes; the limit is {limit} bytes"
-    )]
-    Absent { record: usize, bytes: usize, limit: usize },
     #[error("the tokens of record {record} take more than {STEPS_PER_BYTE_MAX} steps for each of its bytes")]
     Tokens { record: usize },
     #[error(transparent)]

@@ -3,15 +3,12 @@
 
 use std::sync::Arc;
 
-use super::{Call, ModelError};
+use super::Call;
 use crate::records::{Cell, CutText, Pieces, Table};
 use crate::shap::Coalitions;
 
 /// So many bytes are copied at once, wanted or not; cells are rarely longer.
 pub(super) const COPIED_BYTES: usize = 16;
-
-/// Bytes of what stands for the absent pieces of one record, with all baseline rows.
-const ABSENT_BYTES_MAX: usize = 256 << 20;
 
 /// Which cell of a row is written.
 #[derive(Clone, Copy, Debug)]
@@ -166,8 +163,7 @@ impl BaselineRows {
         Self { varies: (0..table.n_columns()).map(varies).collect(), cells, table }
     }
 
-    /// The cells of a record, and what stands for those that are absent where it is not the baseline's own cells. `check`
-    /// says whether there is room for them.
+    /// The cells of a record, and what stands for those that are absent where it is not the baseline's own cells.
     pub(super) fn against(
         &self,
         call: &Call,
@@ -182,34 +178,10 @@ impl BaselineRows {
         (Cells::present(call, record_idx, writing), absent)
     }
 
-    /// Refuses a record whose units, each replaced by the texts of all baseline rows, take more than there is room for.
-    pub(super) fn check(&self, call: &Call, record_idx: usize) -> Result<(), ModelError> {
-        let Some(pieces) = call.pieces(record_idx) else { return Ok(()) };
-        let texts = || pieces.features().iter().enumerate().filter_map(|(idx, text)| Some((idx, text.as_ref()?)));
-        let of_row = |row_idx: usize| {
-            let replaced = texts().map(|(column_idx, text)| {
-                let raw = self.table.cell(row_idx, column_idx).raw();
-                text.text.len().saturating_add(text.units.len().saturating_mul(raw.len()))
-            });
-            replaced.fold(pieces.len() * size_of::<u32>(), usize::saturating_add)
-        };
-        let bytes = (0..self.table.n_records()).map(of_row).fold(0, usize::saturating_add);
-        match bytes <= ABSENT_BYTES_MAX {
-            true => Ok(()),
-            false => Err(ModelError::Absent { record: record_idx + 1, bytes, limit: ABSENT_BYTES_MAX }),
-        }
-    }
-
     /// Pieces whose bytes are not those of all baseline rows.
-    pub(super) fn differing(
-        &self,
-        call: &Call,
-        record_idx: usize,
-        writing: &impl Writing,
-    ) -> Result<Vec<u32>, ModelError> {
-        self.check(call, record_idx)?;
+    pub(super) fn differing(&self, call: &Call, record_idx: usize, writing: &impl Writing) -> Vec<u32> {
         let n_pieces = call.n_pieces(record_idx) as u32;
-        Ok(match self.against(call, record_idx, writing) {
+        match self.against(call, record_idx, writing) {
             (record, None) => {
                 let own = |piece| self.varies[piece] || record.get(piece) != self.cells[0].get(piece);
                 (0..n_pieces).filter(|&piece| own(piece as usize)).collect()
@@ -218,7 +190,7 @@ impl BaselineRows {
                 let own = |piece| absent.iter().any(|row| record.get(piece) != row.get(piece));
                 (0..n_pieces).filter(|&piece| own(piece as usize)).collect()
             }
-        })
+        }
     }
 }
 

@@ -194,7 +194,6 @@ impl ContainerPredictor {
     ) -> Result<Values, ModelError> {
         let asking = self.asking(call, predictions)?;
         let baseline = Arc::clone(self.model.baseline(asking.shape.cells));
-        games.iter().try_for_each(|game| baseline.check(call, game.record_idx))?;
         let asked = locked(&self.asked).take();
         let mut asked = asked.unwrap_or_else(|| Asked::nothing(&asking.outputs, baseline.cells.len()));
         let games: Arc<[Game]> = games.into();
@@ -272,7 +271,7 @@ impl Predictor for ContainerPredictor {
 
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError> {
         let cells = self.dialect.cells(call.records.format());
-        self.model.baseline(cells).differing(call, record_idx, &cells)
+        Ok(self.model.baseline(cells).differing(call, record_idx, &cells))
     }
 
     fn valuation<'a>(&'a self, _: &'a Call) -> Result<Valuation<'a>, ModelError> {

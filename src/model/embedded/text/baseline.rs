@@ -8,8 +8,8 @@ use ndarray::Array2;
 use super::game::feature_pieces;
 use super::model::TextModel;
 use crate::form::Feature;
+use crate::model::Call;
 use crate::model::rows::{BaselineRows, Place, Writing};
-use crate::model::{Call, ModelError};
 use crate::records::{Cell, Table};
 
 pub(super) struct Baseline {
@@ -36,19 +36,9 @@ impl Baseline {
         Self { sources, numbers, texts: BaselineRows::new(Arc::clone(table), &writing), writing }
     }
 
-    /// Refuses a record whose texts take more than there is room for.
-    pub(super) fn check(&self, call: &Call, record_idx: usize) -> Result<(), ModelError> {
-        self.texts.check(call, record_idx)
-    }
-
     /// Pieces whose text, or whose number, is not that of all rows.
-    pub(super) fn differing(
-        &self,
-        call: &Call,
-        record_idx: usize,
-        numbers: &Array2<f32>,
-    ) -> Result<Vec<u32>, ModelError> {
-        let texts = self.texts.differing(call, record_idx, &self.writing)?;
+    pub(super) fn differing(&self, call: &Call, record_idx: usize, numbers: &Array2<f32>) -> Vec<u32> {
+        let texts = self.texts.differing(call, record_idx, &self.writing);
         let differs = |feature: usize| {
             let own = numbers[[record_idx, feature]];
             let is_same = |&other: &f32| other == own || (other.is_nan() && own.is_nan());
@@ -56,7 +46,7 @@ impl Baseline {
         };
         let pieces = feature_pieces(call, record_idx).into_iter();
         let of_numbers = pieces.filter(|&(_, feature)| differs(feature)).map(|(piece, _)| piece);
-        Ok(of_numbers.chain(texts).collect::<BTreeSet<u32>>().into_iter().collect())
+        of_numbers.chain(texts).collect::<BTreeSet<u32>>().into_iter().collect()
     }
 }
 

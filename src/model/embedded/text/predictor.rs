@@ -51,7 +51,7 @@ impl Predictor for TextPredictor {
 
     fn differing(&self, call: &Call, record_idx: usize) -> Result<Vec<u32>, ModelError> {
         let Inner { scorer, baseline, .. } = self.0.as_ref();
-        baseline.differing(call, record_idx, scorer.numbers(&call.records)?)
+        Ok(baseline.differing(call, record_idx, scorer.numbers(&call.records)?))
     }
 
     fn valuation<'a>(&'a self, _: &'a Call) -> Result<Valuation<'a>, ModelError> {
@@ -73,10 +73,7 @@ impl Ask for TextPredictor {
 impl Inner {
     fn values(&self, call: &Call, games: &[Game], stop: &Stop) -> Result<Values, ModelError> {
         let numbers = self.scorer.numbers(&call.records)?;
-        let play = |game: &Game| {
-            self.baseline.check(call, game.record_idx)?;
-            TextGame::new(&self.model, &self.baseline, call, numbers, game).values(self.link, stop)
-        };
+        let play = |game| TextGame::new(&self.model, &self.baseline, call, numbers, game).values(self.link, stop);
         let played = games.iter().map(play).collect::<Result<Vec<_>, _>>()?;
         let (of_games, clipped): (Vec<Array2<f64>>, Vec<usize>) = played.into_iter().unzip();
         Ok(Values { null: self.null_value.clone(), of_games, clipped: clipped.into_iter().sum() })
