@@ -92,10 +92,10 @@ def text_game(case, text, feature, baselines, output):
 
     def score(units):
         spliced = "".join(before + unit for (before, _), unit in zip(parts, units)) + rest
-        return float(case.scores(case.rows.iloc[:1].assign(text=spliced))[0, output])
+        return float(case.score({"text": spliced})[output])
 
     values = game(score, [unit for _, unit in parts], rows)
-    own = [Fraction(float(case.scores(case.rows.iloc[:1].assign(text=text))[0, output])) for text in baselines]
+    own = [Fraction(float(case.score({"text": text})[output])) for text in baselines]
     values[(False,) * len(parts)] = sum(own) / len(own)
     return shapley(values, len(parts))
 
@@ -159,8 +159,7 @@ def table_game(case, row, features, output):
         return scored(cells)
 
     def scored(cells):
-        table = pd.DataFrame([{name: cells[name] for name in row}]).astype({"age": np.float32, "size": np.float32})
-        return float(case.scores(table)[0, output])
+        return float(case.score({name: cells[name] for name in row})[output])
 
     values = game(score, own, absent)
     nobody = [Fraction(scored(baseline)) for baseline in TABLE_BASELINE]

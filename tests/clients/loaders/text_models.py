@@ -2,7 +2,8 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,23 +28,31 @@ class Case:
     onnx: onnx.ModelProto
     rows: pd.DataFrame
     is_known: bool = True  # whether scikit-learn answers these rows as its export does
+    known: dict = field(default_factory=dict)  # scores of rows
 
     def scores(self, rows):
-        """[n_rows × n_outputs] of onnxruntime; of two classes the second alone. Each row is asked alone, since texts
-        beside each other are filled up with a token of their own."""
-        session = self.session()
-        name = next(o.name for o in session.get_outputs() if o.type not in ("tensor(int64)", "tensor(string)"))
-        answers = []
-        for i in range(len(rows)):
-            (answer,) = session.run([name], {column: rows[[column]].to_numpy()[i : i + 1] for column in rows})
-            answers.append(list(answer[0].values()) if isinstance(answer, list) else np.asarray(answer).ravel())
-        return one_of_two(np.array(answers), self.model)
+        """[n_rows × n_outputs] of onnxruntime; of two classes the second alone."""
+        return np.array([self.score(row) for row in rows.to_dict("records")])
 
+    def score(self, row):
+        """[n_outputs] of one row, which is asked alone, since texts beside each other are filled up with a token."""
+        key = tuple(row.values())
+        if key not in self.known:
+            kinds = {name: object if isinstance(cell, str) else np.float32 for name, cell in row.items()}
+            inputs = {name: np.array([[cell]], kinds[name]) for name, cell in row.items()}
+            (answer,) = self.session.run([self.output], inputs)
+            answer = list(answer[0].values()) if isinstance(answer, list) else np.asarray(answer).ravel()
+            self.known[key] = one_of_two(np.array([answer]), self.model)[0]
+        return self.known[key]
+
+    @cached_property
     def session(self):
-        if not hasattr(self, "_session"):
-            model = anywhere(self.onnx)
-            self._session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-        return self._session
+        return InferenceSession(anywhere(self.onnx).SerializeToString(), providers=["CPUExecutionProvider"])
+
+    @cached_property
+    def output(self):
+        labels = ("tensor(int64)", "tensor(string)")
+        return next(output.name for output in self.session.get_outputs() if output.type not in labels)
 
     def own(self):
         rows = self.rows.iloc[:, 0] if self.rows.shape[1] == 1 else self.rows
