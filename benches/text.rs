@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use json::write_json;
 use python::{Script, environment};
 use serde_json::{Value, json};
-use server::{Client, Server, write_definition};
+use server::{Server, write_definition};
 use spread::Spread;
 use table::print_table;
 use texts::{Stages, Texts, attributions, distance};
@@ -38,6 +38,9 @@ const PEERS: [(&str, &str); 4] = [
     ("scikit-learn", "permutation"),
     ("scikit-learn", "partition"),
 ];
+/// Evaluations of the reference, as a multiple of those that the contest has; and the longest texts that it is made for.
+const REFERENCE_FACTOR: usize = 100;
+const REFERENCE_TOKENS_MAX: usize = 100;
 const BURST: Duration = Duration::from_millis(300);
 const ENDPOINT: &str = "text";
 
@@ -92,12 +95,14 @@ fn definition(model: &Path) -> PathBuf {
 /// One text at a time, one thread each.
 fn contests(definition: &Path, texts: &Texts, mut script: Option<&mut Script>, rounds: usize) -> Value {
     let server = Server::start(definition, Some(1));
-    let mut client = server.client(ENDPOINT);
-    let (mut rows, mut documents) = (Vec::new(), Vec::new());
+    let (mut rows, mut documents, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for n_tokens in TOKENS {
+        if let Some(script) = script.as_deref_mut().filter(|_| n_tokens <= REFERENCE_TOKENS_MAX) {
+            errors.push(own_and_their_errors(&server, script, texts, n_tokens));
+        }
         for peer in PEERS {
             let Some(script) = script.as_deref_mut() else { continue };
-            let contest = Contest::run(&mut client, script, &texts.of_length(n_tokens, 0), n_tokens, peer, rounds);
+            let contest = Contest::run(&server, script, &texts.of_length(n_tokens, 0), n_tokens, peer, rounds);
             rows.push(contest.row());
             documents.push(contest.to_json());
         }
@@ -116,10 +121,64 @@ fn contests(definition: &Path, texts: &Texts, mut script: Option<&mut Script>, r
         ];
         print_table(&headings, &rows);
         println!(
-            "\nDistance: between the attributions, as a share of shap's norm. Partition estimates Owen values."
+            "\nDistance: between the attributions, as a share of shap's norm. Partition estimates Owen values.\n"
+        );
+        errors.iter().for_each(Errors::print);
+    }
+    json!({ "contests": documents, "errors": errors.iter().map(Errors::to_json).collect::<Vec<_>>() })
+}
+
+/// Distances from Shapley values that a long run of permutations estimates, means over texts.
+struct Errors {
+    n_tokens: usize,
+    own: f64,
+    theirs: f64,
+}
+
+impl Errors {
+    fn print(&self) {
+        let Self { n_tokens, own, theirs } = self;
+        println!(
+            "{n_tokens} tokens, from permutations with {REFERENCE_FACTOR} times the evaluations: explaind {own:.3}, \
+             shap's permutations {theirs:.3} of the norm"
         );
     }
-    json!(documents)
+
+    fn to_json(&self) -> Value {
+        json!({ "tokens": self.n_tokens, "explaind": self.own, "permutation": self.theirs })
+    }
+}
+
+fn own_and_their_errors(server: &Server, script: &mut Script, texts: &Texts, n_tokens: usize) -> Errors {
+    const N_TEXTS: usize = 4;
+    let (mut own, mut theirs) = (0.0, 0.0);
+    for idx in 0..N_TEXTS {
+        let text = texts.of_length(n_tokens, idx);
+        let mut permuted = |n_evaluations| {
+            let request = explanation("onnxruntime", "permutation", &text, n_evaluations);
+            serde_json::from_value::<Vec<f64>>(script.ask(&request)["values"][0].take()).expect("are numbers")
+        };
+        let reference = permuted(REFERENCE_FACTOR * n_evaluations(n_tokens));
+        theirs += distance(&permuted(n_evaluations(n_tokens)), &reference) / N_TEXTS as f64;
+        let answer = server.client(ENDPOINT).post(&texts::csv(&[text]));
+        own += distance(&attributions(&answer.body).remove(0), &reference) / N_TEXTS as f64;
+    }
+    Errors { n_tokens, own, theirs }
+}
+
+/// All coalitions, the text and the baseline.
+fn n_evaluations(n_tokens: usize) -> usize {
+    2 * n_tokens + 2048 + 2
+}
+
+fn explanation(model: &str, algorithm: &str, text: &str, n_evaluations: usize) -> Value {
+    json!({
+        "task": "explain",
+        "model": model,
+        "algorithm": algorithm,
+        "texts": [text],
+        "n_evaluations": n_evaluations,
+    })
 }
 
 /// shap against explaind on one text.
@@ -135,9 +194,9 @@ struct Contest {
 }
 
 impl Contest {
-    /// The first calls warm up.
+    /// The first calls warm up. Each of our turns has a connection of its own: idle ones are closed while shap has its turn.
     fn run(
-        client: &mut Client,
+        server: &Server,
         script: &mut Script,
         text: &str,
         n_tokens: usize,
@@ -145,20 +204,13 @@ impl Contest {
         rounds: usize,
     ) -> Self {
         let body = texts::csv(&[text]);
-        // All coalitions, the text and the baseline.
-        let n_evaluations = 2 * n_tokens + 2048 + 2;
-        let request = json!({
-            "task": "explain",
-            "model": peer.0,
-            "algorithm": peer.1,
-            "texts": [text],
-            "n_evaluations": n_evaluations,
-        });
+        let request = explanation(peer.0, peer.1, text, n_evaluations(n_tokens));
         let first = script.ask(&request);
         let their_values: Vec<f64> = serde_json::from_value(first["values"][0].clone()).expect("are numbers");
-        let own_values = attributions(&client.post(&body).body).remove(0);
+        let own_values = attributions(&server.client(ENDPOINT).post(&body).body).remove(0);
         let (mut own, mut theirs, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
+            let mut client = server.client(ENDPOINT);
             let own_s = mean_s(|| drop(client.post(&body)));
             let their_s = script.ask(&request)["seconds"].as_f64().expect("is a number");
             own.push(own_s);
@@ -166,7 +218,7 @@ impl Contest {
             ratio.push(their_s / own_s);
         }
         let [own, theirs, ratio] = [own, theirs, ratio].map(Spread::of);
-        let n_evaluations = [n_evaluations as f64, first["n_evaluations"].as_f64().expect("is counted")];
+        let n_evaluations = [n_evaluations(n_tokens) as f64, first["n_evaluations"].as_f64().expect("is counted")];
         let distance = distance(&own_values, &their_values);
         Self { n_tokens, peer, own, theirs, ratio, n_evaluations, distance }
     }

@@ -79,6 +79,9 @@ def explain(model, algorithm, texts, n_evaluations):
     """As many evaluations as are allowed; a unit is a word with the blanks after it, an absent one is a blank."""
     global n_asked
     masker = shap.maskers.Text(r"\W+", mask_token=" ", collapse_mask_token=False)
+    if algorithm == "permutation":
+        # With the masker's tree over the words permutations keep neighbours together and estimate Owen values too.
+        masker.clustering = None
     n_asked, explainer = 0, shap.Explainer(score(model), masker, algorithm=algorithm)
     started = time.perf_counter()
     result = explainer(texts, max_evals=n_evaluations, batch_size=1000, silent=True)
