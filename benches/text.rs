@@ -308,13 +308,13 @@ fn cold(definition: &Path, texts: &Texts) -> Value {
     let small = texts::csv(&[texts.of_length(10, 0)]);
     let (mut beside, mut waits) = (server.client(ENDPOINT), Vec::new());
     beside.post(&small);
-    let mut ask = || {
+    let ask = || {
         let (mut client, started) = (server.client(ENDPOINT), Instant::now());
         let answer = client.post(&body);
         (started.elapsed().as_secs_f64(), answer.timing)
     };
     let (cold_s, cold_timing) = std::thread::scope(|scope| {
-        let large = scope.spawn(&mut ask);
+        let large = scope.spawn(ask);
         while !large.is_finished() {
             let started = Instant::now();
             beside.post(&small);
