@@ -70,7 +70,7 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let peers = root.join("benches/peers");
     let python = environment(&root.join("target/venv-peers"), &peers.join("requirements.txt"));
-    let started = python.and_then(|python| Script::start(&python, &peers.join("accuracy.py")));
+    let started = python.and_then(|python| Script::start(&python, &peers.join("accuracy.py"), &[]));
     let mut script = started.unwrap_or_else(|reason| panic!("the games' script does not run: {reason}"));
     let versions = script.next().expect("the script says what it runs on")["versions"].clone();
     println!("{versions}\n");

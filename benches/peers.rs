@@ -84,7 +84,7 @@ fn start(environment_name: &str, requirements: &str) -> Result<Script, String> {
     let peers = root.join("benches/peers");
     let python = environment(&root.join("target").join(environment_name), &peers.join(requirements))?;
     make_models(&python)?;
-    Script::start(&python, &peers.join("speed.py"))
+    Script::start(&python, &peers.join("speed.py"), &[])
 }
 
 fn with_shap(script: &mut Script, rounds: usize) -> Vec<Outcome> {

@@ -36,9 +36,9 @@ pub struct Script {
 }
 
 impl Script {
-    pub fn start(python: &Path, script: &Path) -> Result<Self, String> {
+    pub fn start(python: &Path, script: &Path, arguments: &[&Path]) -> Result<Self, String> {
         let mut command = Command::new(python);
-        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(script).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
         let output = BufReader::new(process.stdout.take().expect("is piped")).lines();
         Ok(Self { input: process.stdin.take(), process, output })
