@@ -125,7 +125,7 @@ fn request(shape: Shape) -> (Arc<Call>, Vec<Game>, Arc<Table>) {
     let game = |record_idx| Game { record_idx, players: players.clone(), coalitions: Arc::clone(&coalitions) };
     let games = (0..n_records).map(game).collect();
     let message = Message::new(payload, format.mime(), Instant::now() + Duration::from_secs(60));
-    (Arc::new(Call { message, records, pieces: None }), games, Arc::new(baseline))
+    (Arc::new(Call { message, records: Arc::new(records), pieces: None }), games, Arc::new(baseline))
 }
 
 /// Cells of six digits, as measurements have.

@@ -55,9 +55,10 @@ impl Probe {
         Table::read(payload, format, self.settings.features.as_deref(), records_max)
     }
 
-    /// Pieces of such records.
-    pub fn pieces(&self, records: &Table) -> Result<Option<Arc<[Pieces]>>, CellError> {
-        Ok(self.settings.cutter.as_ref().map(|cutter| cutter.cut_all(records)).transpose()?.flatten())
+    /// Pieces of such records, where some feature is a text. What does not fit is left to who predicts.
+    pub fn pieces(&self, records: &Table) -> Result<Option<Arc<[Option<Pieces>]>>, CellError> {
+        let cutter = self.cutter().filter(|cutter| cutter.fits(records));
+        cutter.map(|cutter| cutter.cut_each(records).map(|pieces| pieces.map(Some)).collect()).transpose()
     }
 
     /// How texts play, where some feature is one.

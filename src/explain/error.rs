@@ -20,8 +20,8 @@ pub enum ExplainError {
     #[error("record {record}{}: {reason}", of_units(*n_units))]
     Design { record: usize, n_units: usize, reason: DesignError },
     #[error(
-        "{n_records} records with {n_pieces} features or units of texts and {n_outputs} outputs give {got} attributions; \
-         the limit is {limit}"
+        "{n_records} records have {n_pieces} features or units of texts in all, and {got} attributions for {n_outputs} \
+         outputs; the limit is {limit}"
     )]
     TooLarge { n_records: usize, n_pieces: usize, n_outputs: usize, got: usize, limit: usize },
     #[error("{got} LabelHeaders for {expected} outputs of the model")]

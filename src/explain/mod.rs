@@ -6,6 +6,7 @@ mod asked;
 mod attribution;
 mod builders;
 mod computed;
+mod cutting;
 mod error;
 mod plan;
 mod report;
@@ -58,6 +59,17 @@ pub struct Limits {
     pub design: DesignLimits,
 }
 
+impl Limits {
+    /// Whether an answer may have the attributions of so many pieces.
+    fn check(&self, n_records: usize, n_pieces: usize, n_outputs: usize) -> Result<(), ExplainError> {
+        let (got, limit) = (n_pieces.saturating_mul(n_outputs), self.attributions_max);
+        match got <= limit {
+            true => Ok(()),
+            false => Err(ExplainError::TooLarge { n_records, n_pieces, n_outputs, got, limit }),
+        }
+    }
+}
+
 /// How an endpoint's records are explained.
 #[derive(Debug, Default)]
 pub struct Settings {
@@ -98,8 +110,8 @@ pub struct Explanation {
     pub predictions: Predictions,
     /// Per record `[n_pieces × n_outputs]`, none where the record was not selected.
     pub attributions: Vec<Option<Array2<f64>>>,
-    /// Of each record, where a feature may be a text.
-    pub pieces: Option<Arc<[Pieces]>>,
+    /// Of the records that were explained, where a feature is a text.
+    pub pieces: Option<Arc<[Option<Pieces>]>>,
     /// f(baseline) on the link's scale, `[n_outputs]`; none where nothing was explained.
     pub base_values: Option<Vec<f64>>,
     pub label_headers: Option<Vec<String>>,
@@ -138,9 +150,12 @@ impl Explainer {
         clock.lap(Stage::Predict);
         let mut report = Report::new(self.settings.kernel, predictions.clipped);
         let mut attributions = vec![None; n_records];
-        let mut base_values = None;
+        let (mut base_values, mut pieces) = (None, None);
         if !selected.is_empty() {
             self.settings.check_labels(&predictions)?;
+            let call = self.cut(call, &selected, predictions.values.ncols()).await?;
+            clock.lap(Stage::Decode);
+            pieces.clone_from(&call.pieces);
             let predicted = Predicted { call: &call, predictor: &predictor, predictions: &predictions };
             let solved = self.attribute(&predicted, selected, &mut report, &mut clock).await?;
             solved.attributions.into_iter().for_each(|(record_idx, own)| attributions[record_idx] = Some(own));
@@ -153,7 +168,7 @@ impl Explainer {
             model: predictor.identity(),
             predictions,
             attributions,
-            pieces: call.pieces.clone(),
+            pieces,
             base_values,
             label_headers,
             report,
@@ -163,15 +178,19 @@ impl Explainer {
     async fn decode(&self, message: Message, format: Format) -> Result<Arc<Call>, ExplainError> {
         let (settings, records_max) = (Arc::clone(&self.settings), self.shared.limits.records_max);
         // An expression may take long on little.
-        let takes_long = settings.features.is_some() || settings.cutter.is_some();
-        let n_bytes = if takes_long { usize::MAX } else { message.payload.len() };
+        let n_bytes = if settings.features.is_some() { usize::MAX } else { message.payload.len() };
         let decode = move || {
             let records = Table::read(&message.payload, format, settings.features.as_deref(), records_max)?;
-            let cut = settings.cutter.as_ref().map(|cutter| cutter.cut_all(&records)).transpose();
-            let pieces = cut.map_err(ModelError::from)?.flatten();
-            Ok(Arc::new(Call { message, records, pieces }))
+            Ok(Arc::new(Call { message, records: Arc::new(records), pieces: None }))
         };
         offload_large(n_bytes, move |_| decode()).await
+    }
+
+    /// The same call with the texts of the selected records in units.
+    async fn cut(&self, call: Arc<Call>, selected: &[usize], n_outputs: usize) -> Result<Arc<Call>, ExplainError> {
+        let Some(cutter) = self.settings.cutter.clone() else { return Ok(call) };
+        let (selected, limits) = (selected.to_vec(), self.shared.limits);
+        offload(move |stop| cutting::cut(&call, &cutter, &selected, n_outputs, &limits, stop).map(Arc::new)).await
     }
 
     /// Plays the games of the selected records, chunk by chunk.
@@ -220,10 +239,7 @@ impl Explainer {
         let Predicted { call, predictor, predictions } = predicted;
         let (n_records, n_outputs) = (selected.len(), predictions.values.ncols());
         let n_pieces: usize = selected.iter().map(|&record_idx| call.n_pieces(record_idx)).sum();
-        let (got, limit) = (n_pieces * n_outputs, self.shared.limits.attributions_max);
-        if got > limit {
-            return Err(ExplainError::TooLarge { n_records, n_pieces, n_outputs, got, limit });
-        }
+        self.shared.limits.check(n_records, n_pieces, n_outputs)?;
         let (predictor, settings) = (Arc::clone(predictor), Arc::clone(&self.settings));
         let (call, limits) = (Arc::clone(call), self.shared.limits.design);
         let plan = move |stop: &Stop| {
@@ -252,13 +268,14 @@ impl Explainer {
         if let Some(operator) = self.shared.operators.cached(design) {
             return operator;
         }
-        let builder = self.shared.builders.enter(design.building_bytes()).await;
         let shared = Arc::clone(&self.shared);
-        offload(move |_| {
-            let _builder = builder;
-            shared.operators.get(design)
-        })
-        .await
+        let build = |place| {
+            offload(move |_| {
+                let _place = place;
+                shared.operators.get(design)
+            })
+        };
+        self.shared.builders.build(design, build).await
     }
 }
 

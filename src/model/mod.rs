@@ -169,15 +169,15 @@ pub struct Reply {
 #[derive(Debug)]
 pub struct Call {
     pub message: Message,
-    pub records: Table,
-    /// Of each record, where some feature is a text that plays in units.
-    pub pieces: Option<Arc<[Pieces]>>,
+    pub records: Arc<Table>,
+    /// Of the records that are explained, where some feature is a text that plays in units.
+    pub pieces: Option<Arc<[Option<Pieces>]>>,
 }
 
 impl Call {
     /// None where each feature is a piece.
     pub fn pieces(&self, record_idx: usize) -> Option<&Pieces> {
-        self.pieces.as_ref().map(|pieces| &pieces[record_idx])
+        self.pieces.as_ref().and_then(|pieces| pieces[record_idx].as_ref())
     }
 
     /// Pieces of a record: its attributions.

@@ -1,8 +1,8 @@
 //! The features of a record as they play: each of them whole, or a text in its units. A piece is what a player is.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use super::units::{Granularity, Unit, split};
+use super::units::{Granularity, Unit, is_blank, split};
 use super::{CellError, Table};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,9 @@ pub enum FeatureType {
     Categorical,
     Text,
 }
+
+/// Bytes of all texts of one record that is explained.
+const TEXT_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes of one record with the baseline's texts in place of all units, all rows of the baseline together.
 const ABSENT_BYTES_MAX: usize = 64 << 20;
@@ -70,26 +73,28 @@ impl Cutter {
         self.granularity
     }
 
-    /// None where the records have another number of features.
-    pub fn cut_all(&self, table: &Table) -> Result<Option<Arc<[Pieces]>>, CellError> {
-        if table.n_columns() != self.types.len() {
-            return Ok(None);
-        }
-        self.cut_each(table).collect::<Result<_, _>>().map(Some)
+    /// Whether there are as many features as there are types.
+    pub fn fits(&self, table: &Table) -> bool {
+        table.n_columns() == self.types.len()
     }
 
-    /// One record after the other; they have as many features as there are types.
+    /// One record after the other; they fit.
     pub fn cut_each(&self, table: &Table) -> impl Iterator<Item = Result<Pieces, CellError>> {
         (0..table.n_records()).map(|record_idx| self.cut(table, record_idx))
     }
 
     /// The record has as many features as there are types.
-    fn cut(&self, table: &Table, record_idx: usize) -> Result<Pieces, CellError> {
-        let cut = |(column_idx, &kind): (usize, &FeatureType)| {
-            let is_text = kind == FeatureType::Text;
-            is_text.then(|| Ok(self.cut_text(table.text(record_idx, column_idx)?.into_owned()))).transpose()
+    pub fn cut(&self, table: &Table, record_idx: usize) -> Result<Pieces, CellError> {
+        let text = |(column_idx, &kind): (usize, &FeatureType)| {
+            (kind == FeatureType::Text).then(|| table.text(record_idx, column_idx)).transpose()
         };
-        let features: Vec<Option<CutText>> = self.types.iter().enumerate().map(cut).collect::<Result<_, _>>()?;
+        let texts: Vec<Option<Cow<str>>> = self.types.iter().enumerate().map(text).collect::<Result<_, _>>()?;
+        let bytes = texts.iter().flatten().map(|text| text.len()).sum();
+        if bytes > TEXT_BYTES_MAX {
+            return Err(CellError::LongText { record: record_idx + 1, bytes, limit: TEXT_BYTES_MAX });
+        }
+        let features = texts.into_iter().map(|text| Some(self.cut_text(text?.into_owned())));
+        let features: Vec<Option<CutText>> = features.collect();
         let n_pieces = features.iter().map(|text| text.as_ref().map_or(1, |text| text.units.len())).sum();
         let pieces = Pieces { features, n_pieces };
         match self.absent_bytes(&pieces) {
@@ -111,9 +116,7 @@ impl Cutter {
     }
 
     fn cut_text(&self, text: String) -> CutText {
-        // White space alone is a token beside others, and says nothing on its own.
-        let is_blank = text.trim().is_empty();
-        let units = if is_blank { Vec::new() } else { split(&text, self.granularity, &self.language) };
+        let units = if is_blank(&text) { Vec::new() } else { split(&text, self.granularity, &self.language) };
         CutText { text, units }
     }
 }
@@ -185,18 +188,21 @@ mod tests {
     #[test]
     fn a_text_that_takes_too_much_memory_is_refused_before_its_rows_are_made() {
         let cutter = cutter(vec![FeatureType::Text], &"a".repeat(4096)).expect("has a text");
-        let cut = |n_units| cutter.cut_all(&table(&"b ".repeat(n_units), Format::Csv));
+        let cut = |n_units| cutter.cut(&table(&"b ".repeat(n_units), Format::Csv), 0);
         assert!(cut(16_000).is_ok());
         let text = "record 1: its texts have 20000 units, and with the baseline's texts in their place 81960000 bytes; \
                     the limit is 67108864 bytes";
         assert_eq!(cut(20_000).expect_err("is too large").to_string(), text);
+        let text =
+            "record 1: its texts have 1048578 bytes; the limit of those that are explained is 1048576 bytes";
+        assert_eq!(cut(524_289).expect_err("is too long").to_string(), text);
     }
 
     #[test]
     fn texts_are_cut_and_other_features_play_whole() {
         use FeatureType::{Numerical, Text};
         let all = cutter(vec![Numerical, Text, Text], "0,_,_").expect("has texts");
-        let table = table("7,\"He said \"\"no\"\".\",\"  \"", Format::Csv);
+        let table = table("7,\"He said \"\"no\"\".\",\" \u{1c}\"", Format::Csv);
         let pieces = all.cut(&table, 0).expect("CSV has texts");
         assert_eq!(pieces.len(), 1 + 6);
         let [None, Some(said), Some(blank)] = pieces.features() else { panic!("two are texts") };
@@ -210,9 +216,9 @@ mod tests {
     #[test]
     fn what_is_no_text_in_json_is_refused_with_its_place() {
         let cutter = cutter(vec![FeatureType::Text; 2], "_,_").expect("has texts");
-        let cut = |line: &str| cutter.cut_all(&table(line, Format::JsonLines));
-        assert_eq!(cut("[\"a b\", null]").expect("are texts").expect("are two")[0].len(), 2);
-        let refused = cut("[\"a\", \"b\"]\n[\"a\", 5]").expect_err("5 is a number");
+        let cut = |lines: &str, record_idx| cutter.cut(&table(lines, Format::JsonLines), record_idx);
+        assert_eq!(cut("[\"a b\", null]", 0).expect("are texts").len(), 2);
+        let refused = cut("[\"a\", \"b\"]\n[\"a\", 5]", 1).expect_err("5 is a number");
         let text = "record 2, column 2: 5 is no text; a text feature is a string or null in JSON";
         assert_eq!(refused.to_string(), text);
     }

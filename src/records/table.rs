@@ -67,6 +67,10 @@ pub enum CellError {
     #[error("record {record}, column {column}: {text} is no text; a text feature is a string or null in JSON")]
     NotAText { record: usize, column: usize, text: String },
     #[error(
+        "record {record}: its texts have {bytes} bytes; the limit of those that are explained is {limit} bytes"
+    )]
+    LongText { record: usize, bytes: usize, limit: usize },
+    #[error(
         "record {record}: its texts have {n_units} units, and with the baseline's texts in their place {bytes} bytes; \
          the limit is {limit} bytes"
     )]

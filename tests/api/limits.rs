@@ -230,6 +230,6 @@ async fn an_answer_of_too_many_numbers_is_refused_before_the_work() {
     let app = TestApp::start().await;
     let many = vec![records("breast-cancer", 1); 7_000].join("\n");
     let refused = app.send(invoke("breast-cancer", many)).await;
-    let text = "7000 records with 210000 features or units of texts and 1 outputs give 210000 attributions; the limit is 200000";
+    let text = "7000 records have 210000 features or units of texts in all, and 210000 attributions for 1 outputs; the limit is 200000";
     assert_eq!(refused.json()["OriginalMessage"], text);
 }

@@ -2,12 +2,13 @@
 //! other columns.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::container::{StubContainer, csv};
-use crate::support::{Answer, TestApp, invoke, with};
+use crate::support::{Answer, TestApp, invoke, open, with};
 
 /// Words and what each adds to the score.
 const WORDS: [(&str, f64); 4] = [("good", 0.3), ("bad", -0.2), ("very", 0.05), ("<MASK>", -0.01)];
@@ -209,4 +210,26 @@ async fn a_blank_text_stays_as_the_client_spelled_it() {
     let attributions: Vec<&Value> =
         features[..2].iter().map(|f| &f["attributions"][0]["attribution"][0]).collect();
     assert_eq!(attributions, [&json!(0.125), &json!(0.125)], "what the blank is worth falls to those beside it");
+}
+
+#[tokio::test]
+async fn a_text_that_is_not_explained_may_have_any_length() {
+    let container = container().await;
+    let app = TestApp::defining(container.endpoint(config("\"<MASK>\"", "token"))).await;
+    let request = invoke("remote", format!("{}\nvery good", "bad ".repeat(2000)));
+    let answer = app.send(with(request, "x-amzn-sagemaker-enable-explanations", "[0]>`0`")).await;
+    assert_eq!((answer.status, &answer.json()["explanations"]["kernel_shap"][0]), (200, &Value::Null));
+    assert_eq!(units(&record(&answer, 1)[0]).len(), 2);
+}
+
+#[tokio::test]
+async fn a_baseline_of_a_text_feature_is_a_text() {
+    let container = container().await;
+    let mut config = config("[5]", "token");
+    config["InferenceConfig"] = json!({"FeatureTypes": ["text"]});
+    config["ShapConfig"]["ShapBaselineConfig"]["MimeType"] = json!("application/jsonlines");
+    let opened = open(&container.endpoint(config), Path::new("")).await;
+    let refused = opened.map(drop).expect_err("5 is a number").to_string();
+    let reason = "record 1, column 1: 5 is no text; a text feature is a string or null in JSON";
+    assert!(refused.contains(reason), "{refused}");
 }

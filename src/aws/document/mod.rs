@@ -64,7 +64,7 @@ impl<'a> Document<'a> {
         explanation: &'a Explanation,
     ) -> Self {
         let record = |(record_idx, attributions): (usize, &'a Option<Array2<f64>>)| {
-            let pieces = explanation.pieces.as_ref().map(|pieces| &pieces[record_idx]);
+            let pieces = explanation.pieces.as_ref().and_then(|pieces| pieces[record_idx].as_ref());
             Some(features(feature_headers, types, pieces, attributions.as_ref()?))
         };
         let records = explanation.attributions.iter().enumerate().map(record);

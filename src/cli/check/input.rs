@@ -114,7 +114,7 @@ impl Records {
         let mut message = Message::new(lines.join("\n"), content_type, Instant::now() + wait);
         message.accept = accept.map(str::to_owned);
         message.target_model.clone_from(target_model);
-        let records = probe.records(&message.payload, *format, n_records)?;
+        let records = Arc::new(probe.records(&message.payload, *format, n_records)?);
         let pieces = probe.pieces(&records)?;
         Ok(Arc::new(Call { message, records, pieces }))
     }

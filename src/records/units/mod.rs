@@ -40,6 +40,11 @@ impl Unit {
     }
 }
 
+/// Whether there is nothing but white space, which is a token beside others and says nothing on its own.
+pub fn is_blank(text: &str) -> bool {
+    characters::trim(text).is_empty()
+}
+
 /// Cuts a text in time linear in its length. `language` is a code of the service's list; those without rules of
 /// their own, `xx` among them, go by the rules that all languages share.
 pub fn split(text: &str, granularity: Granularity, language: &str) -> Vec<Unit> {

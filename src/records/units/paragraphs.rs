@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::characters::{is_space, trim};
+use super::characters::trim;
 
 /// A line that is blank ends a paragraph; white space around a paragraph is not part of it.
 pub fn split(text: &str) -> Vec<Range<usize>> {
@@ -26,7 +26,7 @@ pub fn split(text: &str) -> Vec<Range<usize>> {
 }
 
 fn ends_line(c: char) -> bool {
-    is_space(c) && matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
