@@ -161,6 +161,8 @@ pub(super) async fn parts(
     let baseline = read_baseline(&bytes, &setup.baseline, features.as_ref(), &limits.reach)?;
     let (n_features, n_baseline_rows) = (baseline.n_columns(), baseline.n_records());
     let cutter = cutter(&setup, &baseline)?.map(Arc::new);
+    let texts: Vec<usize> = cutter.iter().flat_map(|cutter| cutter.texts()).collect();
+    let baseline = if texts.is_empty() { baseline } else { baseline.with_strings(&texts) };
     let (config, seed, kernel, estimator) = (&setup.config, setup.seed, setup.kernel, setup.estimator);
     let stamp = Stamp::new(&Stamped { baseline: &bytes, config, seed, kernel, estimator });
     let model = match model {
@@ -168,10 +170,7 @@ pub(super) async fn parts(
             let settings = container_settings(source, &setup, baseline)?;
             OpenedModel::Container(ContainerModel::new(models(source, limits).await?, settings))
         }
-        files => {
-            let texts = cutter.as_ref().map(|cutter| cutter.texts().collect()).unwrap_or_default();
-            OpenedModel::Files(files::model(files, &setup, texts, baseline, limits).await?)
-        }
+        files => OpenedModel::Files(files::model(files, &setup, texts, baseline, limits).await?),
     };
     check_headers(&setup, n_features)?;
     let settings = Settings {

@@ -60,6 +60,15 @@ impl<'a> Cell<'a> {
         self.format == Format::Csv || self.quoted().is_some() || self.raw == "null"
     }
 
+    /// In quotes, in its own format.
+    pub(super) fn string(self) -> Cow<'a, str> {
+        match (self.quoted(), self.format) {
+            (Some(_), _) => self.raw.into(),
+            (None, Format::Csv) => format!("\"{}\"", self.raw.replace('"', "\"\"")).into(),
+            (None, Format::JsonLines) => json_string(&self.text()).into(),
+        }
+    }
+
     /// Appends the cell: as it is spelled in its own format, and in the other one so that it means the same.
     pub fn write(self, target: Format, out: &mut Vec<u8>) {
         out.extend_from_slice(self.spelling(target).as_bytes());

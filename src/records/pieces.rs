@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::table::is_missing;
 use super::units::{Granularity, Unit, is_blank, split};
-use super::{CellError, Table};
+use super::{Cell, CellError, Table};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeatureType {
@@ -16,7 +17,7 @@ pub enum FeatureType {
 const TEXT_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes of one record with the baseline's texts in place of all units, all rows of the baseline together.
-const ABSENT_BYTES_MAX: usize = 64 << 20;
+const ABSENT_BYTES_MAX: usize = 8 << 20;
 
 /// Which features of an endpoint are texts, and how they are cut.
 #[derive(Debug)]
@@ -159,17 +160,24 @@ impl CutText {
     }
 }
 
-/// Numbers in all rows of a baseline, or else texts.
+/// By the rows of a baseline: numbers, some of which may be missing; or else texts, where they can be.
 pub fn inferred_types(baseline: &Table) -> Vec<FeatureType> {
-    let is_number = |record_idx: usize, column_idx: usize| {
-        let text = baseline.cell(record_idx, column_idx).text();
-        text.trim().parse::<f64>().is_ok()
-    };
     let kind = |column_idx: usize| {
-        let is_numerical = (0..baseline.n_records()).all(|record_idx| is_number(record_idx, column_idx));
-        if is_numerical { FeatureType::Numerical } else { FeatureType::Text }
+        let cells = || (0..baseline.n_records()).map(|record_idx| baseline.cell(record_idx, column_idx));
+        let has_number = cells().any(|cell| is_number(&cell.text()));
+        if has_number && cells().all(|cell| is_number(&cell.text()) || is_missing(&cell.text())) {
+            FeatureType::Numerical
+        } else if cells().all(Cell::is_text) {
+            FeatureType::Text
+        } else {
+            FeatureType::Categorical
+        }
     };
     (0..baseline.n_columns()).map(kind).collect()
+}
+
+fn is_number(text: &str) -> bool {
+    text.trim().parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 #[cfg(test)]
@@ -189,10 +197,10 @@ mod tests {
     fn a_text_that_takes_too_much_memory_is_refused_before_its_rows_are_made() {
         let cutter = cutter(vec![FeatureType::Text], &"a".repeat(4096)).expect("has a text");
         let cut = |n_units| cutter.cut(&table(&"b ".repeat(n_units), Format::Csv), 0);
-        assert!(cut(16_000).is_ok());
-        let text = "record 1: its texts have 20000 units, and with the baseline's texts in their place 81960000 bytes; \
-                    the limit is 67108864 bytes";
-        assert_eq!(cut(20_000).expect_err("is too large").to_string(), text);
+        assert!(cut(2_000).is_ok());
+        let text = "record 1: its texts have 2100 units, and with the baseline's texts in their place 8605800 bytes; \
+                    the limit is 8388608 bytes";
+        assert_eq!(cut(2_100).expect_err("is too large").to_string(), text);
         let text =
             "record 1: its texts have 1048578 bytes; the limit of those that are explained is 1048576 bytes";
         assert_eq!(cut(524_289).expect_err("is too long").to_string(), text);
@@ -219,14 +227,22 @@ mod tests {
         let cut = |lines: &str, record_idx| cutter.cut(&table(lines, Format::JsonLines), record_idx);
         assert_eq!(cut("[\"a b\", null]", 0).expect("are texts").len(), 2);
         let refused = cut("[\"a\", \"b\"]\n[\"a\", 5]", 1).expect_err("5 is a number");
-        let text = "record 2, column 2: 5 is no text; a text feature is a string or null in JSON";
+        let text = "record 2, column 2: 5 is no text; a text feature is a string or null in JSON, \
+                    and FeatureTypes says which features are texts";
         assert_eq!(refused.to_string(), text);
     }
 
     #[test]
     fn a_column_of_the_baseline_is_numerical_or_a_text() {
-        use FeatureType::{Numerical, Text};
-        let table = table("1,a,2\n-1.5e3,7,", Format::Csv);
-        assert_eq!(inferred_types(&table), [Numerical, Text, Text]);
+        use FeatureType::{Categorical, Numerical, Text};
+        let types = |lines: &str, format| inferred_types(&table(lines, format));
+        assert_eq!(
+            types("1,a,2,,nan,inf\n-1.5e3,7,,,nan,1", Format::Csv),
+            [Numerical, Text, Numerical, Text, Text, Text]
+        );
+        assert_eq!(
+            types("[1,\"a\",true,null,\"2\"]", Format::JsonLines),
+            [Numerical, Text, Categorical, Text, Numerical]
+        );
     }
 }

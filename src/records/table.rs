@@ -64,7 +64,9 @@ pub enum CellError {
     NotANumber { record: usize, column: usize, text: String },
     #[error("record {record}, column {column}: {text:?} is outside the range of float32")]
     OutOfRange { record: usize, column: usize, text: String },
-    #[error("record {record}, column {column}: {text} is no text; a text feature is a string or null in JSON")]
+    #[error(
+        "record {record}, column {column}: {text} is no text; a text feature is a string or null in JSON, and FeatureTypes says which features are texts"
+    )]
     NotAText { record: usize, column: usize, text: String },
     #[error(
         "record {record}: its texts have {bytes} bytes; the limit of those that are explained is {limit} bytes"
@@ -97,6 +99,16 @@ impl Table {
     /// The same table, whose errors show nothing of what is in its cells.
     pub fn without_texts(self) -> Self {
         Self { shows_texts: false, numbers: OnceLock::new(), ..self }
+    }
+
+    /// The same table with strings in these columns, so that they are texts in either format.
+    pub fn with_strings(self, columns: &[usize]) -> Self {
+        let (mut text, mut ends) = (String::with_capacity(self.text.len()), Vec::with_capacity(self.ends.len()));
+        for (column_idx, cell) in self.rows().flat_map(Iterator::enumerate) {
+            text.push_str(&if columns.contains(&column_idx) { cell.string() } else { cell.raw().into() });
+            ends.push(text.len() as u32);
+        }
+        Self { text, ends, numbers: OnceLock::new(), ..self }
     }
 
     pub fn format(&self) -> Format {
@@ -194,13 +206,19 @@ fn json_without_texts(error: JsonError) -> JsonError {
     }
 }
 
+/// A number that is not there.
+pub(super) fn is_missing(text: &str) -> bool {
+    let text = text.trim();
+    text.is_empty() || text.eq_ignore_ascii_case("nan")
+}
+
 type Refuse = fn(usize, usize, String) -> CellError;
 
 fn parse_number(text: &str) -> Result<f32, Refuse> {
-    let text = text.trim();
-    if text.is_empty() || text.eq_ignore_ascii_case("nan") {
+    if is_missing(text) {
         return Ok(f32::NAN);
     }
+    let text = text.trim();
     match text.parse::<f32>() {
         Ok(number) if number.is_finite() => Ok(number),
         Ok(_) => Err(|record, column, text| CellError::OutOfRange { record, column, text }),

@@ -230,6 +230,21 @@ async fn a_baseline_of_a_text_feature_is_a_text() {
     config["ShapConfig"]["ShapBaselineConfig"]["MimeType"] = json!("application/jsonlines");
     let opened = open(&container.endpoint(config), Path::new("")).await;
     let refused = opened.map(drop).expect_err("5 is a number").to_string();
-    let reason = "record 1, column 1: 5 is no text; a text feature is a string or null in JSON";
+    let reason = "record 1, column 1: 5 is no text; a text feature is a string or null in JSON, \
+                    and FeatureTypes says which features are texts";
     assert!(refused.contains(reason), "{refused}");
+}
+
+#[tokio::test]
+async fn nobody_is_a_string_in_a_text_feature_whatever_the_baseline_looks_like() {
+    for (spelled, nobody) in [(",5", "[\"\",5]"), ("0,5", "[\"0\",5]"), ("\"<UNK>\",5", "[\"<UNK>\",5]")] {
+        let container = StubContainer::saying(|n_lines| vec!["0.5"; n_lines].join("\n")).await;
+        let mut config = config(spelled, "token");
+        config["InferenceConfig"] = json!({"FeatureTypes": ["text", "numerical"]});
+        let app = TestApp::defining(container.endpoint(config)).await;
+        let answer =
+            app.send(with(invoke("remote", "[\"a b\",7]"), "content-type", "application/jsonlines")).await;
+        assert_eq!(units(&record(&answer, 0)[0]).len(), 2);
+        assert_eq!(container.asked()[1].lines()[0], nobody);
+    }
 }
