@@ -44,11 +44,11 @@ impl Operator {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let coalitions = Coalitions::of(&design);
         let columns = BitColumns::of(&coalitions);
-        let game = Game { design: &design, coalitions: &coalitions, columns: &columns };
+        let regression = Regression { design: &design, coalitions: &coalitions, columns: &columns };
         let matrix = if design.is_double() {
-            Matrix::Double(game.solve(|a| a))
+            Matrix::Double(regression.solve(|a| a))
         } else {
-            Matrix::Single(game.solve(|a| a as f32))
+            Matrix::Single(regression.solve(|a| a as f32))
         };
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Self { id, design, coalitions: Arc::new(coalitions), columns, matrix }
@@ -69,13 +69,13 @@ impl Operator {
 pub(super) type Put<'a> = dyn FnMut(usize, &[f64]) + 'a;
 
 /// What an operator is solved from.
-pub(super) struct Game<'a> {
+pub(super) struct Regression<'a> {
     pub(super) design: &'a Design,
     pub(super) coalitions: &'a Coalitions,
     pub(super) columns: &'a BitColumns,
 }
 
-impl Game<'_> {
+impl Regression<'_> {
     /// A's column of each pair, rounded once.
     fn solve<T: Copy + Default + Send + Sync>(&self, round: fn(f64) -> T) -> Panels<T> {
         let mut panels = Panels::zeros(self.design.n_pairs, self.design.n_players);
@@ -186,9 +186,9 @@ mod tests {
 
     fn gram(design: &Design) -> Mat<f64> {
         let coalitions = Coalitions::of(design);
-        let game = Game { design, coalitions: &coalitions, columns: &BitColumns::of(&coalitions) };
-        let roots: Vec<f64> = game.pair_weights().iter().map(|weight| weight.sqrt()).collect();
-        game.gram(&roots)
+        let regression = Regression { design, coalitions: &coalitions, columns: &BitColumns::of(&coalitions) };
+        let roots: Vec<f64> = regression.pair_weights().iter().map(|weight| weight.sqrt()).collect();
+        regression.gram(&roots)
     }
 
     #[test]

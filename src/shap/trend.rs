@@ -10,7 +10,7 @@ use faer::linalg::triangular_solve::solve_upper_triangular_in_place;
 use faer::{Accum, Mat, Par};
 
 use super::coalitions::Coalitions;
-use super::operator::{Game, Put, put_rows};
+use super::operator::{Put, Regression, put_rows};
 use super::quadrature::Quadrature;
 use super::symmetric::{divided, factor, half_pseudo_inverse, square};
 
@@ -23,28 +23,30 @@ const NOISE: f64 = 0.1;
 /// What `solve` holds: the covariance, signs and covariances of the players, and what their products need.
 pub(super) fn solving_bytes(n_pairs: usize, n_players: usize) -> usize {
     let n_rows = n_pairs.saturating_add(1);
-    let n_elements = n_rows.saturating_mul(n_rows + 2 * n_players).saturating_add(4 * n_players * n_players);
+    let n_columns = n_rows.saturating_add(n_players.saturating_mul(2));
+    let of_players = n_players.saturating_mul(n_players).saturating_mul(4);
+    let n_elements = n_rows.saturating_mul(n_columns).saturating_add(of_players);
     n_elements.saturating_mul(size_of::<f64>())
 }
 
 /// Half of the kriging operator, which multiplies whole differences; φ = Δ/M + A·d since linear games come out exactly.
-pub(super) fn solve(game: &Game, put: &mut Put) {
-    krige(game, NOISE, put);
+pub(super) fn solve(regression: &Regression, put: &mut Put) {
+    krige(regression, NOISE, put);
 }
 
 /// A = C·K⁻¹ − (2I + C·K⁻¹·F)·H⁺·Fᵀ·K⁻¹, H = Fᵀ·K⁻¹·F: K covariance of the pairs, F their signs, C = cov(φ, pairs).
 /// With K = L·Lᵀ, and F and Cᵀ divided by L, it is transposed L⁻ᵀ·(Cᵀ − F·H⁺·(Fᵀ·Cᵀ + 2I)), H = Fᵀ·F.
 /// The last row is the pair (everybody, nobody); it is not put, since it gives Δ/M. The pseudo-inverse gives directions that
 /// no pair tells apart the equal split.
-fn krige(game: &Game, noise: f64, put: &mut Put) {
-    let (m, n_pairs) = (game.design.n_players, game.design.n_pairs);
+fn krige(regression: &Regression, noise: f64, put: &mut Put) {
+    let (m, n_pairs) = (regression.design.n_players, regression.design.n_pairs);
     if n_pairs == 0 {
         return;
     }
     let prior = Prior::new(m);
-    let factor = factor(covariance(&prior, game, noise));
-    let signs = divided(&factor, signs(game));
-    let mut solved = divided(&factor, prior.with_players(game));
+    let factor = factor(covariance(&prior, regression, noise));
+    let signs = divided(&factor, signs(regression));
+    let mut solved = divided(&factor, prior.with_players(regression));
     let mut unexplained = signs.transpose() * &solved;
     (0..m).for_each(|player| unexplained[(player, player)] += 2.0);
     let half_trend = half_pseudo_inverse(&square(&signs)) * unexplained;
@@ -55,9 +57,9 @@ fn krige(game: &Game, noise: f64, put: &mut Put) {
 }
 
 /// F, `[n_pairs + 1 × n_players]`: −1 for a player who is present.
-fn signs(game: &Game) -> Mat<f64> {
-    let n_pairs = game.design.n_pairs;
-    with_everybody(game.columns.choose(0, &vec![-1.0; n_pairs], &vec![1.0; n_pairs]), -1.0)
+fn signs(regression: &Regression) -> Mat<f64> {
+    let n_pairs = regression.design.n_pairs;
+    with_everybody(regression.columns.choose(0, &vec![-1.0; n_pairs], &vec![1.0; n_pairs]), -1.0)
 }
 
 /// The row of the pair (everybody, nobody) goes below those of the pairs.
@@ -67,8 +69,9 @@ fn with_everybody(mut rows: Mat<f64>, element: f64) -> Mat<f64> {
 }
 
 /// K, its lower triangle.
-fn covariance(prior: &Prior, game: &Game, noise: f64) -> Mat<f64> {
-    let (coalitions, weights, n_pairs) = (game.coalitions, game.pair_weights(), game.design.n_pairs);
+fn covariance(prior: &Prior, regression: &Regression, noise: f64) -> Mat<f64> {
+    let (coalitions, weights, n_pairs) =
+        (regression.coalitions, regression.pair_weights(), regression.design.n_pairs);
     let mean_weight = weights.iter().sum::<f64>() / n_pairs as f64;
     let mut covariance = Mat::zeros(n_pairs + 1, n_pairs + 1);
     for (column, (weight, mut elements)) in weights.iter().zip(covariance.col_iter_mut()).enumerate() {
@@ -114,12 +117,12 @@ impl Prior {
     }
 
     /// Cᵀ, `[n_pairs + 1 × n_players]`: covariances of the rows and each φ_i, whose own sign counts apart.
-    fn with_players(&self, game: &Game) -> Mat<f64> {
-        let sizes = game.coalitions.sizes().iter().map(|&size| size as usize);
+    fn with_players(&self, regression: &Regression) -> Mat<f64> {
+        let sizes = regression.coalitions.sizes().iter().map(|&size| size as usize);
         let present: Vec<f64> = sizes.clone().map(|size| -self.by_minus_signs[size - 1]).collect();
         let absent: Vec<f64> = sizes.map(|size| self.by_minus_signs[size]).collect();
-        let everybody = -self.by_minus_signs[game.design.n_players - 1];
-        with_everybody(game.columns.choose(0, &present, &absent), everybody)
+        let everybody = -self.by_minus_signs[regression.design.n_players - 1];
+        with_everybody(regression.columns.choose(0, &present, &absent), everybody)
     }
 }
 
@@ -146,9 +149,9 @@ mod tests {
     /// `[n_pairs × n_players]`, in float64 whatever the operator is kept in.
     fn operator(design: &Design, noise: f64) -> Vec<Vec<f64>> {
         let coalitions = Coalitions::of(design);
-        let game = Game { design, coalitions: &coalitions, columns: &BitColumns::of(&coalitions) };
+        let regression = Regression { design, coalitions: &coalitions, columns: &BitColumns::of(&coalitions) };
         let mut matrix = vec![Vec::new(); design.n_pairs];
-        krige(&game, noise, &mut |pair, elements| matrix[pair] = elements.to_vec());
+        krige(&regression, noise, &mut |pair, elements| matrix[pair] = elements.to_vec());
         matrix
     }
 
@@ -176,9 +179,10 @@ mod tests {
         for n_players in [12, 30, 128] {
             let design = design(n_players, 2 * n_players as u64 + 2048, SampledEstimator::Trend);
             let coalitions = Coalitions::of(&design);
-            let game = Game { design: &design, coalitions: &coalitions, columns: &BitColumns::of(&coalitions) };
-            let factor = factor(covariance(&Prior::new(n_players), &game, NOISE));
-            let gram = square(&divided(&factor, signs(&game)));
+            let regression =
+                Regression { design: &design, coalitions: &coalitions, columns: &BitColumns::of(&coalitions) };
+            let factor = factor(covariance(&Prior::new(n_players), &regression, NOISE));
+            let gram = square(&divided(&factor, signs(&regression)));
             assert!(half_inverse(&gram).is_some(), "{n_players} players");
         }
     }
@@ -193,6 +197,12 @@ mod tests {
                 assert!(row.iter().sum::<f64>().abs() < 1e-9, "{n_players} players, {n_samples} samples: {row:?}");
             }
         }
+    }
+
+    #[test]
+    fn sizes_beyond_all_memory_are_no_small_ones() {
+        assert_eq!(solving_bytes(1, usize::MAX / 2), usize::MAX);
+        assert_eq!(solving_bytes(usize::MAX, usize::MAX), usize::MAX);
     }
 
     /// The covariances summed set by set, for six players.

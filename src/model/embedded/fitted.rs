@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use super::file_model::FileModel;
-use super::predictor::FormPredictor;
+use super::form_predictor::FormPredictor;
 use super::scorer::Scorer;
 use super::text::TextPredictor;
 use crate::model::{Answer, Message, Model, ModelError, Predictor};

@@ -7,11 +7,11 @@ mod file;
 mod file_model;
 mod fitted;
 mod folder;
+mod form_predictor;
 mod lightgbm;
 pub mod onnx;
 mod place;
 mod predictions;
-mod predictor;
 #[cfg(test)]
 mod renumber;
 mod scorer;

@@ -168,7 +168,7 @@ def table_game(case, row, features, output):
 
 
 # Each with the fewest characters of a token. RE2 has words, digits, blanks and edges of ASCII, and longest matches.
-SIGNS = [".", "..", "a|ab|abc", "a?(ab)?", "a+?", "(a|b)*", "[a&&b]+", "[[a]+", "[]a]", "(?i:é)", "^.+"]
+SIGNS = [".", "..", "a|ab|abc", "a?(ab)?", "a+?", "(a|b)*", "[a&&b]+", "[[a]+", "[]a]", "(?i:é)", "^.+", r"\<[a-z]+\>", r"[\<a]+"]
 CLASSES = [r"\w+", r"\W+", r"[^\d]+", r"\b\w\w+\b", r"\S+", r"[\pL\pN']+", r"\p{Lu}\pL*", r"\B[^a]", r"\s\w"]
 RANGES = ["[[:alpha:]]+", "[a-z]+|[A-Z]+|[0-9]+"]
 LONG = [r"[\pL]+", "ab|[b-d]+", r"\w*"]
@@ -178,7 +178,7 @@ PADDING = "\x01"
 
 def sliced():
     rng = np.random.default_rng(6)
-    letters = list("aabbcdAB 12.'-é\n&[]É𐐀")
+    letters = list("aabbcdAB 12.'-é\n&[]<>É𐐀")
     return ["".join(rng.choice(letters, rng.integers(0, 25))) for _ in range(60)]
 
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::forest::ensemble;
 use super::linear::{as_margins, layer};
 use super::scores::{Curve, Margin, Score, Scores, Term};
-use super::terms::text_model;
+use super::text_model::text_model;
 use super::values::{Basis, BasisId, Context, RowsId};
 use crate::form::{Activation, Body, Form, Layers, Transform};
 use crate::model::embedded::FileModel;

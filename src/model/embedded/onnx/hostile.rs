@@ -128,8 +128,6 @@ fn expressions_and_vocabularies_meet_a_limit() {
         let expression = vec![text("tokenexp", &format!(r"[\pL]{{{}}}(a|[\pL\pN]+){n}", 20 + n % 10))];
         expressions = expressions.node_of("com.microsoft", "Tokenizer", "x", &format!("t{n}"), expression);
         expressions = expressions.node("TfIdfVectorizer", &format!("t{n}"), &format!("n{n}"), vectorizer());
-        let parts = if n == 0 { "n0 n0".to_owned() } else { format!("c{} n{n}", n - 1) };
-        expressions = expressions.node("Concat", &parts, &format!("c{n}"), vec![int("axis", 1)]);
     }
     let mut wide = vectorizer();
     wide.retain(|attribute| attribute.name != "ngram_indexes");
@@ -137,20 +135,73 @@ fn expressions_and_vocabularies_meet_a_limit() {
     let mut vocabularies = input().node_of("com.microsoft", "Tokenizer", "x", "t", tokenizer());
     for n in 0..2_000 {
         vocabularies = vocabularies.node("TfIdfVectorizer", "t", &format!("n{n}"), wide.clone());
-        let parts = if n == 0 { "n0 n0".to_owned() } else { format!("n{n} n{n}") };
-        vocabularies = vocabularies.node("Concat", &parts, &format!("c{n}"), vec![int("axis", 1)]);
     }
     let all: Vec<String> = (0..2_000).map(|n| format!("n{n}")).collect();
-    let vocabularies = vocabularies.node("Sum", &all.join(" "), "y", vec![]);
-    for (builder, fragment) in [
-        (expressions.node("Identity", "c1999", "y", vec![]), "of all expressions up to here is"),
-        (vocabularies, "the limit is 67108864"),
-    ] {
+    let sum = |builder: Builder| builder.node("Sum", &all.join(" "), "y", vec![]);
+    for (builder, fragment) in
+        [(sum(expressions), "of all expressions up to here is"), (sum(vocabularies), "the limit is 67108864")]
+    {
         let start = Instant::now();
         let told = error(&builder.file());
         assert!(told.contains(fragment), "{told}");
         assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     }
+}
+
+/// Inputs beside each other, then sums of `width` columns.
+fn joined(builder: Builder, parts: &str, width: i64) -> Vec<u8> {
+    let weights = vec![1.0; width as usize];
+    let builder = builder.floats("w", &[width, 1], &weights).node("Concat", parts, "c", vec![int("axis", 1)]);
+    builder.node("MatMul", "c w", "y", vec![]).file()
+}
+
+fn vectorized(builder: Builder, tokens: &str, counts: &str) -> Builder {
+    builder.node("TfIdfVectorizer", tokens, counts, vectorizer())
+}
+
+#[test]
+fn terms_that_double_at_each_node_meet_a_limit() {
+    let input = Builder::default().input("x", elem::STRING, 1).output("y", elem::FLOAT);
+    let mut builder = vectorized(input.node_of("com.microsoft", "Tokenizer", "x", "t", tokenizer()), "t", "n0");
+    for n in 0..17 {
+        builder = builder.node("Concat", &format!("n{n} n{n}"), &format!("n{}", n + 1), vec![int("axis", 1)]);
+    }
+    let told = error(&joined(builder.clone(), "n17", 5 << 17));
+    assert!(told.contains("the number of vectorizers beside each other is 128; expected at most 64"), "{told}");
+    check(&joined(builder, "n6", 5 << 6));
+}
+
+#[test]
+fn a_model_of_too_many_texts_is_refused() {
+    let reading = |n_texts: i64| {
+        let input = Builder::default().input("x", elem::STRING, n_texts).output("y", elem::FLOAT);
+        let mut builder = input;
+        for n in 0..n_texts {
+            builder = builder.integers(&format!("i{n}"), &[n]);
+            builder = builder.node("Gather", &format!("x i{n}"), &format!("x{n}"), vec![int("axis", 1)]);
+            builder =
+                builder.node_of("com.microsoft", "Tokenizer", &format!("x{n}"), &format!("t{n}"), tokenizer());
+            builder = vectorized(builder, &format!("t{n}"), &format!("n{n}"));
+        }
+        let all: Vec<String> = (0..n_texts).map(|n| format!("n{n}")).collect();
+        joined(builder, &all.join(" "), 5 * n_texts)
+    };
+    let told = error(&reading(65));
+    assert!(told.contains("the number of vectorizers beside each other is 65; expected at most 64"), "{told}");
+    check(&reading(64));
+}
+
+#[test]
+fn lists_beside_terms_that_are_copied_many_times_meet_a_limit() {
+    let keys: Vec<i64> = (0..100_000).collect();
+    let builder = Builder::default()
+        .input("x", elem::STRING, 1)
+        .input("age", elem::FLOAT, 1)
+        .output("y", elem::FLOAT)
+        .node_of("com.microsoft", "Tokenizer", "x", "t", tokenizer())
+        .node("LabelEncoder", "age", "h", vec![ints("keys_int64s", &keys), ints("values_int64s", &keys)]);
+    let told = error(&joined(vectorized(builder, "t", "n"), &format!("n{}", " h".repeat(2_000)), 2_005));
+    assert!(told.contains("the limit is 67108864"), "{told}");
 }
 
 #[test]

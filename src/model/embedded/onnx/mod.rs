@@ -23,6 +23,7 @@ mod tensor;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod text_model;
 #[cfg(test)]
 mod text_tests;
 mod texts;

@@ -1,24 +1,22 @@
-//! TfIdfVectorizer and what follows it: tokens → counts of terms, scaled and normalised, beside other columns; and the
-//! weighted sums of them → a model over texts.
+//! TfIdfVectorizer and what follows it: tokens → counts of terms, scaled and normalised, beside other columns.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::columns::{Arithmetic, for_columns};
-use super::linear::layer;
 use super::node::Node;
-use super::scores::Margin;
 use super::tensor::Constant;
+use super::texts::Tokens;
 use super::values::{Block, BlocksId, Context, Value};
-use super::{texts::Tokens, wrong};
-use crate::form::{Activation, Layers, Norm, Transform};
-use crate::model::embedded::text::{Bag, Frequency, Numbers, Source, TextModel, Tokenizer, Twice, Vocabulary};
+use super::wrong;
+use crate::form::Norm;
+use crate::model::embedded::text::{Frequency, Source, Tokenizer, Twice, Vocabulary};
 
 /// Terms of one vectorizer, and columns of any tensor with terms.
 const TERMS_MAX: usize = 1 << 20;
 
-/// Texts that a model reads.
-const SOURCES_MAX: usize = 64;
+/// Terms that stand beside each other, so also the texts that a model reads: each is cut and counted on its own.
+const BAGS_MAX: usize = 64;
 
 /// Tokens of one term.
 const TERM_TOKENS_MAX: usize = 16;
@@ -26,15 +24,15 @@ const TERM_TOKENS_MAX: usize = 16;
 /// The terms of a text, as far as the graph has come with them.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
-    source: Source,
-    tokenizer: Arc<Tokenizer>,
-    vocabulary: Arc<Vocabulary>,
-    frequency: Frequency,
+    pub source: Source,
+    pub tokenizer: Arc<Tokenizer>,
+    pub vocabulary: Arc<Vocabulary>,
+    pub frequency: Frequency,
     /// 1 was added to each count, which only a logarithm can follow.
-    is_shifted: bool,
+    pub is_shifted: bool,
     /// `[n_terms]`.
     pub scale: Vec<f32>,
-    norm: Option<Norm>,
+    pub norm: Option<Norm>,
 }
 
 impl Terms {
@@ -162,19 +160,11 @@ pub(super) fn arithmetic(
     let n_terms = terms.scale.len();
     let numbers = for_columns("the constant", constant.finite()?, n_terms)?;
     context.charge(n_terms)?;
-    let scaled = |scale: &dyn Fn(f32, f64) -> f32| -> Result<Vec<f32>, String> {
-        let scale: Vec<f32> = terms.scale.iter().zip(&numbers).map(|(&own, &by)| scale(own, by)).collect();
-        match scale.iter().all(|scale| scale.is_finite()) {
-            true => Ok(scale),
-            false => Err("a term is multiplied by a number outside the range of float32".to_owned()),
-        }
-    };
+    let are_ones = numbers.iter().all(|&number| number == 1.0);
     let changed = match (operator, is_constant_first) {
-        (Arithmetic::Mul, _) => Terms { scale: scaled(&|own, by| own * by as f32)?, ..(*terms).clone() },
-        (Arithmetic::Div, false) => Terms { scale: scaled(&|own, by| own / by as f32)?, ..(*terms).clone() },
-        (Arithmetic::Add, _) if terms.are_counts() && numbers.iter().all(|&number| number == 1.0) => {
-            Terms { is_shifted: true, ..(*terms).clone() }
-        }
+        (Arithmetic::Mul, _) => scaled(&terms, &numbers, |own, by| own * by)?,
+        (Arithmetic::Div, false) => scaled(&terms, &numbers, |own, by| own / by)?,
+        (Arithmetic::Add, _) if terms.are_counts() && are_ones => Terms { is_shifted: true, ..(*terms).clone() },
         _ => {
             return Err(
                 "of terms only products with constants, and 1 more for each count, are supported".to_owned()
@@ -182,6 +172,15 @@ pub(super) fn arithmetic(
         }
     };
     Ok(push(context, changed))
+}
+
+/// Each term's scale changed by its number, in float32 as the graph has it.
+fn scaled(terms: &Terms, numbers: &[f64], scale: impl Fn(f32, f32) -> f32) -> Result<Terms, String> {
+    let scale: Vec<f32> = terms.scale.iter().zip(numbers).map(|(&own, &by)| scale(own, by as f32)).collect();
+    match scale.iter().all(|scale| scale.is_finite()) {
+        true => Ok(Terms { scale, ..terms.clone() }),
+        false => Err("a term is multiplied by a number outside the range of float32".to_owned()),
+    }
 }
 
 /// Of 1 and a count.
@@ -222,78 +221,19 @@ pub(super) fn join(context: &mut Context, a: &Value, b: &Value) -> Result<Value,
             _ => return Err("terms are joined with columns of another kind".to_owned()),
         }
     }
-    let n_columns: usize = blocks.iter().map(|block| context.block_width(block)).sum();
-    if n_columns > TERMS_MAX {
-        return Err(wrong("the number of columns", n_columns, format!("at most {TERMS_MAX}")));
-    }
+    check_size(context, &blocks)?;
     context.charge(blocks.len())?;
     Ok(Value::Blocks(context.push_blocks(blocks)))
 }
 
-/// The model whose margins are these sums over blocks.
-pub(super) fn text_model(
-    context: &mut Context,
-    blocks: BlocksId,
-    margins: &[Margin],
-    transform: Transform,
-) -> Result<TextModel, String> {
-    let mut model = TextModel {
-        features: Vec::new(),
-        sources: Vec::new(),
-        bags: Vec::new(),
-        numbers: Vec::new(),
-        bias: margins.iter().map(|margin| margin.offset).collect(),
-        transform,
-    };
-    let mut start = 0;
-    for block in context.blocks[blocks].clone() {
-        let end = start + context.block_width(&block);
-        let own: Vec<&[f64]> = margins.iter().map(|margin| &margin.weights[start..end]).collect();
-        match block {
-            Block::Terms(terms) => {
-                let source = place(&mut model.sources, terms.source);
-                model.bags.push(bag(&terms, source, &own)?);
-            }
-            Block::Rows(rows) => {
-                let margins = own.iter().map(|own| Margin { weights: own.to_vec(), offset: 0.0 });
-                let margins: Vec<Margin> = margins.collect();
-                let layers = Layers::new(vec![layer(margins.iter(), Activation::Identity)?]);
-                model.numbers.push(Numbers { inputs: context.inputs(rows), layers });
-            }
-        }
-        start = end;
+fn check_size(context: &Context, blocks: &[Block]) -> Result<(), String> {
+    let n_bags = blocks.iter().filter(|block| matches!(block, Block::Terms(_))).count();
+    if n_bags > BAGS_MAX {
+        return Err(wrong("the number of vectorizers beside each other", n_bags, format!("at most {BAGS_MAX}")));
     }
-    if model.sources.len() > SOURCES_MAX {
-        return Err(wrong("the number of texts", model.sources.len(), format!("at most {SOURCES_MAX}")));
+    let n_columns: usize = blocks.iter().map(|block| context.block_width(block)).sum();
+    if n_columns > TERMS_MAX {
+        return Err(wrong("the number of columns", n_columns, format!("at most {TERMS_MAX}")));
     }
-    model.features = context.features();
-    Ok(model)
-}
-
-fn place(sources: &mut Vec<Source>, source: Source) -> usize {
-    sources.iter().position(|&known| known == source).unwrap_or_else(|| {
-        sources.push(source);
-        sources.len() - 1
-    })
-}
-
-/// `own` is `[n_outputs]` of `[n_terms]`.
-fn bag(terms: &Terms, source: usize, own: &[&[f64]]) -> Result<Bag, String> {
-    if terms.is_shifted {
-        return Err("after 1 more for each count only Log is supported".to_owned());
-    }
-    let weights = (0..terms.scale.len()).flat_map(|term| own.iter().map(move |own| own[term] as f32));
-    let weights: Vec<f32> = weights.collect();
-    if weights.iter().any(|weight| !weight.is_finite()) {
-        return Err("a weight is outside the range of float32".to_owned());
-    }
-    Ok(Bag {
-        source,
-        tokenizer: Arc::clone(&terms.tokenizer),
-        vocabulary: Arc::clone(&terms.vocabulary),
-        frequency: terms.frequency,
-        scale: terms.scale.clone(),
-        norm: terms.norm,
-        weights,
-    })
+    Ok(())
 }

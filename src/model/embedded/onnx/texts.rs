@@ -55,6 +55,13 @@ fn check_locale(locale: &str) -> Result<(), String> {
 
 pub(super) fn tokenizer(context: &mut Context, node: &Node, value: &Value) -> Result<Value, String> {
     let source = source(value)?;
+    let (expression, chars_min) = cutting(node)?;
+    let tokenizer = compiled(context, expression, chars_min)?;
+    Ok(Value::Tokens(Rc::new(Tokens { source, tokenizer })))
+}
+
+/// An expression, and the characters of a token at least.
+fn cutting(node: &Node) -> Result<(String, usize), String> {
     node.expect("mark", 0)?;
     if node.has("separators") {
         return Err("separators are not supported; expected tokenexp".to_owned());
@@ -65,9 +72,14 @@ pub(super) fn tokenizer(context: &mut Context, node: &Node, value: &Value) -> Re
     if expression.is_empty() || (expression == "." && chars_min > 1) {
         return Err(wrong("tokenexp", format!("\"{expression}\""), "an expression that can give tokens"));
     }
+    Ok((expression, chars_min))
+}
+
+/// The one tokenizer of the graph with this expression.
+fn compiled(context: &mut Context, expression: String, chars_min: usize) -> Result<Arc<Tokenizer>, String> {
     let key = (expression, chars_min);
     if let Some(known) = context.tokenizers.get(&key) {
-        return Ok(Value::Tokens(Rc::new(Tokens { source, tokenizer: Arc::clone(known) })));
+        return Ok(Arc::clone(known));
     }
     let tokenizer = Tokenizer::new(&key.0, chars_min);
     let tokenizer = Arc::new(tokenizer.map_err(|error| format!("tokenexp \"{}\": {error}", super::cut(&key.0)))?);
@@ -81,5 +93,5 @@ pub(super) fn tokenizer(context: &mut Context, node: &Node, value: &Value) -> Re
         ));
     }
     context.tokenizers.insert(key, Arc::clone(&tokenizer));
-    Ok(Value::Tokens(Rc::new(Tokens { source, tokenizer })))
+    Ok(tokenizer)
 }

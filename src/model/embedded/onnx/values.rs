@@ -230,6 +230,16 @@ impl Context {
         self.names.drain(..).map(feature).collect()
     }
 
+    /// Numbers that the way to these columns is made of.
+    pub fn inputs_cost(&self, rows: RowsId) -> usize {
+        let Rows { prefix, columns, .. } = &self.rows[rows];
+        let of_stage = |stage: &Stage| match stage {
+            Stage::Columns(columns) => columns.iter().map(cost).sum(),
+            Stage::Normalise(_) => STEP_NUMBERS,
+        };
+        columns.iter().map(cost).sum::<usize>() + self.prefixes[*prefix].stages.iter().map(of_stage).sum::<usize>()
+    }
+
     /// From the features to these columns.
     pub fn inputs(&self, rows: RowsId) -> Inputs {
         let rows = &self.rows[rows];

@@ -74,9 +74,15 @@ fn escaped(character: Option<char>) -> String {
         Some(class @ ('w' | 'd' | 's')) => format!("[{}]", members(class)),
         Some(class @ ('W' | 'D' | 'S')) => format!("[^{}]", members(class.to_ascii_lowercase())),
         Some(edge @ ('b' | 'B')) => format!("(?-u:\\{edge})"),
+        Some(sign) if sign.is_ascii_punctuation() => literal(sign),
         Some(other) => format!("\\{other}"),
         None => "\\".to_owned(),
     }
+}
+
+/// A sign as itself: with a backslash some are edges of words in the crate that compiles it.
+fn literal(sign: char) -> String {
+    regex::escape(sign.encode_utf8(&mut [0; 4]))
 }
 
 fn members(class: char) -> &'static str {
@@ -109,6 +115,10 @@ fn brackets(rest: &mut Peekable<Chars>, out: &mut String) -> Result<(), Expressi
             }
             ('\\', Some(&class @ ('W' | 'D' | 'S'))) => {
                 return Err(ExpressionError::InBrackets(format!("\\{class}")));
+            }
+            ('\\', Some(&sign)) if sign.is_ascii_punctuation() => {
+                rest.next();
+                out.push_str(&literal(sign));
             }
             ('\\', Some(&other)) => {
                 rest.next();
@@ -146,6 +156,7 @@ mod tests {
             ("[a-z", "unclosed character class"),
             ("[\\W]", "\\W inside of brackets is not supported"),
             ("[a--z]", "-- inside of brackets is not supported"),
+            ("[\\b]", "escape sequence"),
             ("(?=a)", "look-around"),
             ("(a)\\1", "backreferences are not supported"),
             (r"(\pL{500}){500}", "it cannot be compiled to at most 8388608 bytes"),

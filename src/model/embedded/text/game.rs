@@ -4,15 +4,12 @@
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use super::baseline::Baseline;
-use super::model::{Scratch, TextModel};
+use super::model::{BLOCK_STEPS, Scratch, TextModel};
 use crate::model::embedded::scores::write_value;
 use crate::model::rows::{BaselineRows, Cells, Columns, Presence, row_bytes_max, write_cells};
 use crate::model::{Call, Game, ModelError};
 use crate::offload::{GivenUp, Stop, in_turns};
 use crate::shap::{Clipped, Link};
-
-/// Bytes of the rows that one thread evaluates one after the other, about.
-const BLOCK_BYTES: usize = 64 << 10;
 
 /// The rows of one game.
 pub(super) struct TextGame<'a> {
@@ -88,12 +85,12 @@ impl<'a> TextGame<'a> {
     pub(super) fn values(&self, link: Link, stop: &Stop) -> Result<(Array2<f64>, Clipped), ModelError> {
         let (n_outputs, n_coalitions) = (self.model.n_outputs(), 2 * self.game.coalitions.n_pairs());
         let mut values = Array2::zeros((n_coalitions, n_outputs));
-        let bytes_each = self.numbers.baseline.nrows() * self.texts.iter().map(Text::row_bytes_max).sum::<usize>();
-        let n_each = (BLOCK_BYTES / bytes_each.max(1)).max(1);
+        let steps_of_row = self.model.steps(|source| self.texts[source].row_bytes_max());
+        let steps_each = steps_of_row.saturating_mul(self.numbers.baseline.nrows());
+        let n_each = (BLOCK_STEPS / steps_each.max(1)).max(1);
         let out = values.as_slice_mut().expect("a new array is contiguous. This is a bug.");
         let blocks = out.chunks_mut(n_each * n_outputs).enumerate().collect();
-        let steps = self.model.steps(n_each * bytes_each);
-        let clipped = in_turns(blocks, steps, stop, |(block_idx, values)| {
+        let clipped = in_turns(blocks, n_each.saturating_mul(steps_each), stop, |(block_idx, values)| {
             let mut worker = Worker::new(self);
             let coalitions = block_idx * n_each..;
             let of_one = |(coalition_idx, value)| worker.write(self, coalition_idx, link, stop, value);

@@ -13,8 +13,8 @@ mod tokens;
 mod vocabulary;
 
 pub(super) use bag::{Bag, Frequency, Source};
-pub(super) use model::Numbers;
 pub use model::TextModel;
+pub(super) use model::WeightedNumbers;
 pub(super) use predictor::TextPredictor;
 pub(super) use records::record_margins;
 pub(in crate::model) use tokens::STEPS_PER_BYTE_MAX;

@@ -4,7 +4,10 @@ use super::bag::{Bag, Counter, Source};
 use super::tokens::TooManySteps;
 use crate::form::{Feature, Inputs, Layers, Transform};
 
-/// What one byte of a text costs, in steps as trees have them, about.
+/// What one thread evaluates without a pause, about, in steps as trees have them.
+pub(super) const BLOCK_STEPS: usize = 512 << 10;
+
+/// What one byte of a text costs, in such steps, about.
 const STEPS_PER_BYTE: usize = 8;
 
 /// A linear model over terms of texts, and over numbers beside them.
@@ -12,14 +15,14 @@ pub struct TextModel {
     pub(in crate::model::embedded) features: Vec<Feature>,
     pub(in crate::model::embedded) sources: Vec<Source>,
     pub(in crate::model::embedded) bags: Vec<Bag>,
-    pub(in crate::model::embedded) numbers: Vec<Numbers>,
+    pub(in crate::model::embedded) numbers: Vec<WeightedNumbers>,
     /// `[n_outputs]`.
     pub(in crate::model::embedded) bias: Vec<f64>,
     pub(in crate::model::embedded) transform: Transform,
 }
 
 /// Columns that are no terms, and their weights.
-pub(in crate::model::embedded) struct Numbers {
+pub(in crate::model::embedded) struct WeightedNumbers {
     pub inputs: Inputs,
     /// One linear layer.
     pub layers: Layers,
@@ -50,9 +53,11 @@ impl TextModel {
         matches!(&self.features[feature_idx], Feature::Category(names) if names.is_empty())
     }
 
-    pub(super) fn steps(&self, n_bytes: usize) -> usize {
+    /// What the margins of a row cost, whose sources have so many bytes: each bag cuts its text anew.
+    pub(super) fn steps(&self, n_bytes: impl Fn(usize) -> usize) -> usize {
+        let n_bytes: usize = self.bags.iter().map(|bag| n_bytes(bag.source)).sum();
         let n_numbers: usize = self.numbers.iter().map(|part| part.layers.n_inputs() * self.n_outputs()).sum();
-        n_bytes * STEPS_PER_BYTE + n_numbers
+        n_bytes.saturating_mul(STEPS_PER_BYTE).saturating_add(n_numbers)
     }
 
     pub(super) fn scratch(&self) -> Scratch {
@@ -77,7 +82,7 @@ impl TextModel {
         for (bag, counter) in self.bags.iter().zip(counters) {
             bag.add(text(bag.source), counter, sums)?;
         }
-        for Numbers { inputs, layers } in &self.numbers {
+        for WeightedNumbers { inputs, layers } in &self.numbers {
             layers.margins(&inputs.apply(features, self.n_features()), of_numbers);
             sums.iter_mut().zip(&*of_numbers).for_each(|(sum, &own)| *sum += f64::from(own));
         }

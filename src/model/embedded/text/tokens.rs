@@ -155,7 +155,7 @@ mod tests {
     /// What onnxruntime 1.31 gives.
     #[test]
     fn tokens_are_the_longest_matches_in_words_of_re2() {
-        let cases: [(&str, usize, &str, &[&str]); 14] = [
+        let cases: [(&str, usize, &str, &[&str]); 17] = [
             ("a|ab|abc", 1, "ab abc", &["ab", "abc"]),
             ("a?(ab)?", 1, "abab", &["ab", "ab"]),
             ("a+?", 1, "aaa bb", &["aaa"]),
@@ -169,6 +169,9 @@ mod tests {
             (".", 1, "éb\nc", &["é", "b", "\n", "c"]),
             ("..", 1, "éb\ncde", &["éb", "cd"]),
             ("[][&&a]+", 1, "a[&]b", &["a[&]"]),
+            (r"\<[a-z]+\>", 1, "ab <cd> <e f>", &["<cd>"]),
+            (r"[\<a]+", 1, "ab <a", &["a", "<a"]),
+            (r"[\]\-\^\_]+|\.\{\}", 1, "a-]b^_.{}", &["-]", "^_", ".{}"]),
             ("[a-z]*", 1, "", &[]),
         ];
         for (expression, chars_min, text, expected) in cases {
