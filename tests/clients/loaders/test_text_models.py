@@ -179,7 +179,7 @@ PADDING = "\x01"
 def sliced():
     rng = np.random.default_rng(6)
     letters = list("aabbcdAB 12.'-é\n&[]<>É𐐀")
-    return ["".join(rng.choice(letters, rng.integers(0, 25))) for _ in range(60)]
+    return ["".join(rng.choice(letters, rng.integers(0, 25))) for _ in range(60)] + ["a<ab> <a b> <<c>>"]
 
 
 def counting(expression, least, texts):

@@ -15,7 +15,7 @@ use crate::model::embedded::text::{Frequency, Source, Tokenizer, Twice, Vocabula
 /// Terms of one vectorizer, and columns of any tensor with terms.
 const TERMS_MAX: usize = 1 << 20;
 
-/// Terms that stand beside each other, so also the texts that a model reads: each is cut and counted on its own.
+/// Lists of terms beside each other, and so also the texts that a model reads; for each its text is cut anew.
 const BAGS_MAX: usize = 64;
 
 /// Tokens of one term.
