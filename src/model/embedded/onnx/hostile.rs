@@ -29,7 +29,9 @@ fn check(file: &[u8]) {
                 margins(&form, &vec![x; form.n_features()]);
             }
         }
-        Ok(FileModel::Text(model)) => answer_text(file, model.features()),
+        Ok(FileModel::Text(model)) if super::recognise(file) => answer_text(file, model.features()),
+        // A changed first byte is one of no ONNX file, so that nobody comes here with it.
+        Ok(FileModel::Text(_)) => {}
     }
     assert!(start.elapsed() < Duration::from_secs(5));
 }
