@@ -19,6 +19,7 @@ mod table;
 mod texts;
 
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use json::write_json;
@@ -108,24 +109,28 @@ fn contests(definition: &Path, texts: &Texts, mut script: Option<&mut Script>, r
         }
     }
     if !rows.is_empty() {
-        println!("One text at a time, one thread each; medians of {rounds} turns\n");
-        let headings = [
-            ["", "tokens"],
-            ["shap's", "algorithm"],
-            ["its", "model"],
-            ["explaind", "ms a text"],
-            ["shap", "ms a text"],
-            ["ratio", "(quartiles)"],
-            ["evaluations", "explaind, shap"],
-            ["", "distance"],
-        ];
-        print_table(&headings, &rows);
-        println!(
-            "\nDistance: between the attributions, as a share of shap's norm. Partition estimates Owen values.\n"
-        );
+        print_contests(&rows, rounds);
         errors.iter().for_each(Errors::print);
     }
     json!({ "contests": documents, "errors": errors.iter().map(Errors::to_json).collect::<Vec<_>>() })
+}
+
+fn print_contests(rows: &[Vec<String>], rounds: usize) {
+    println!("One text at a time, one thread each; medians of {rounds} turns\n");
+    let headings = [
+        ["", "tokens"],
+        ["shap's", "algorithm"],
+        ["its", "model"],
+        ["explaind", "ms a text"],
+        ["shap", "ms a text"],
+        ["ratio", "(quartiles)"],
+        ["evaluations", "explaind, shap"],
+        ["", "distance"],
+    ];
+    print_table(&headings, rows);
+    println!(
+        "\nDistance: between the attributions, as a share of shap's norm. Partition estimates Owen values.\n"
+    );
 }
 
 /// Distances from Shapley values that a long run of permutations estimates, means over texts.
@@ -173,7 +178,6 @@ fn n_evaluations(n_tokens: usize) -> usize {
 
 fn explanation(model: &str, algorithm: &str, text: &str, n_evaluations: usize) -> Value {
     json!({
-        "task": "explain",
         "model": model,
         "algorithm": algorithm,
         "texts": [text],
@@ -275,7 +279,8 @@ fn loads(definition: &Path, texts: &Texts, rounds: usize) -> Value {
             for n_records in [1, AT_ONCE] {
                 let all: Vec<String> = (0..n_records).map(|idx| texts.of_length(n_tokens, idx)).collect();
                 let body = texts::csv(&all);
-                let mut stages = Stages::of(&client.post(&body).timing);
+                client.post(&body);
+                let mut stages = Stages::new();
                 let mut burst = |_| mean_s(|| stages.add(&client.post(&body).timing)) / n_records as f64;
                 let a_text = Spread::of((0..rounds).map(&mut burst).collect());
                 rows.push(load_row(threads, n_tokens, n_records, a_text, &stages));
@@ -306,33 +311,39 @@ fn cold(definition: &Path, texts: &Texts) -> Value {
     let server = Server::start(definition, None);
     let body = texts::csv(&(20..120).map(|n_tokens| texts.of_length(n_tokens, n_tokens)).collect::<Vec<String>>());
     let small = texts::csv(&[texts.of_length(10, 0)]);
-    let (mut beside, mut waits) = (server.client(ENDPOINT), Vec::new());
-    beside.post(&small);
-    let ask = || {
-        let (mut client, started) = (server.client(ENDPOINT), Instant::now());
-        let answer = client.post(&body);
-        (started.elapsed().as_secs_f64(), answer.timing)
-    };
-    let (cold_s, cold_timing) = std::thread::scope(|scope| {
-        let large = scope.spawn(ask);
-        while !large.is_finished() {
-            let started = Instant::now();
-            beside.post(&small);
-            waits.push(started.elapsed().as_secs_f64());
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        large.join().expect("the client does not panic")
+    server.client(ENDPOINT).post(&small);
+    let ((cold_s, cold_timing), waits) = std::thread::scope(|scope| {
+        let large = scope.spawn(|| ask(&server, &body));
+        let waits = waits_beside(&large, &server, &small);
+        (large.join().expect("the client does not panic"), waits)
     });
-    let (warm_s, warm_timing) = ask();
+    let (warm_s, warm_timing) = ask(&server, &body);
     let longest_s = waits.iter().copied().fold(0.0, f64::max);
     let small_s = Spread::of(waits).median_s;
+    let [small_ms, longest_ms] = [small_s, longest_s].map(|seconds| seconds * 1e3);
     println!("\nA hundred texts of 20, 21 ... 119 tokens in one request, all cores");
     println!("cold: {cold_s:.2} s   {cold_timing}");
     println!("warm: {warm_s:.2} s   {warm_timing}");
-    println!(
-        "a text of 10 tokens beside the cold one: median {:.1} ms, longest {:.1} ms",
-        small_s * 1e3,
-        longest_s * 1e3
-    );
+    println!("a text of 10 tokens beside the cold one: median {small_ms:.1} ms, longest {longest_ms:.1} ms");
     json!({ "cold_s": cold_s, "warm_s": warm_s, "beside_s": [small_s, longest_s] })
+}
+
+/// How long it took, in seconds, and Server-Timing.
+fn ask(server: &Server, body: &str) -> (f64, String) {
+    let (mut client, started) = (server.client(ENDPOINT), Instant::now());
+    let timing = client.post(body).timing;
+    (started.elapsed().as_secs_f64(), timing)
+}
+
+/// Of small requests while the large one runs, in seconds.
+fn waits_beside<T>(large: &ScopedJoinHandle<T>, server: &Server, small: &str) -> Vec<f64> {
+    const PAUSE: Duration = Duration::from_millis(2);
+    let (mut client, mut waits) = (server.client(ENDPOINT), Vec::new());
+    while !large.is_finished() {
+        let started = Instant::now();
+        client.post(small);
+        waits.push(started.elapsed().as_secs_f64());
+        std::thread::sleep(PAUSE);
+    }
+    waits
 }

@@ -90,16 +90,7 @@ def explain(model, algorithm, texts, n_evaluations):
     return {"seconds": seconds, "n_evaluations": n_asked / len(texts), "values": values}
 
 
-def predict(model, texts):
-    started = time.perf_counter()
-    scores = MODELS[model](texts)
-    return {"seconds": time.perf_counter() - started, "scores": np.asarray(scores).tolist()}
-
-
-TASKS = {function.__name__: function for function in [explain, predict]}
-
 versions = {package: version(package) for package in PACKAGES}
-print(json.dumps({"versions": versions, "words": sorted(words_of(graph))}), file=out, flush=True)
+print(json.dumps({"versions": versions}), file=out, flush=True)
 for request in map(json.loads, sys.stdin):
-    answer = TASKS[request.pop("task")](**request)
-    print(json.dumps(answer), file=out, flush=True)
+    print(json.dumps(explain(**request)), file=out, flush=True)
