@@ -5,9 +5,10 @@ use std::fmt::{self, Write};
 
 use anyhow::Context;
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
 use super::demo::Answered;
-use super::players::{Feature, Played, features};
+use super::document::{Feature, Played, features};
 use super::shading::{self, Scale, Unit};
 use super::terminal::{Terminal, printable};
 use crate::records::shorten;
@@ -148,7 +149,7 @@ fn draw_bars(text: &mut String, mut bars: Vec<Bar>, others_name: &str, terminal:
         bars.push(Bar { label: format!("{} {others_name}", others.len()), attribution });
     }
     let largest = bars.iter().map(|bar| bar.attribution.abs()).fold(0.0, f64::max);
-    let width = bars.iter().map(|bar| bar.label.chars().count()).max().unwrap_or(0);
+    let width = bars.iter().map(|bar| bar.label.width()).max().unwrap_or(0);
     for Bar { label, attribution } in bars {
         let cells =
             if largest > 0.0 { (attribution.abs() / largest * BAR_CELLS as f64).round() as usize } else { 0 };
@@ -156,7 +157,8 @@ fn draw_bars(text: &mut String, mut bars: Vec<Bar>, others_name: &str, terminal:
         let (left, right) = if attribution < 0.0 { (bar, String::new()) } else { (String::new(), bar) };
         let sides = format!("{left:>BAR_CELLS$}│{right:<BAR_CELLS$}");
         let colour = if attribution < 0.0 { BLUE } else { RED };
-        writeln!(text, "  {label:<width$}  {}  {attribution:+.4}", terminal.rendered(&sides, colour))?;
+        let padding = " ".repeat(width - label.width());
+        writeln!(text, "  {label}{padding}  {}  {attribution:+.4}", terminal.rendered(&sides, colour))?;
     }
     Ok(())
 }
@@ -226,10 +228,21 @@ mod tests {
     }
 
     #[test]
+    fn bars_stand_below_each_other_whatever_the_columns_of_their_labels() {
+        let features = json!([whole("漢字", 1.0), whole("né", 0.5), whole("age", -0.25)]);
+        let text = drawn("1,2,3", features, &PIPE);
+        let axes: Vec<usize> = text.lines().filter_map(|line| Some(line.split_once('│')?.0.width())).collect();
+        assert_eq!(axes, [axes[0]; 3], "{text}");
+    }
+
+    #[test]
     fn control_characters_of_a_record_never_reach_the_terminal() {
-        let evil = "a\u{1b}[2J\u{7}\u{9b}31m\u{202e}b";
+        let evil = "a\u{1b}[2J\u{7}\u{9b}31m\u{202e}\u{200f}b\u{2028}";
         let features = json!([whole("x\u{1b}]0;y\u{7}", 1.0), units("h\u{1b}[1m", &[(evil, 0, -1.0)])]);
         let text = drawn(&format!("{evil},{evil}"), features, &PIPE);
-        assert!(!text.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?}");
+        assert!(
+            !text.contains(|c: char| (c.is_control() && c != '\n') || "\u{202e}\u{200f}\u{2028}".contains(c)),
+            "{text:?}"
+        );
     }
 }

@@ -14,13 +14,16 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::signals::Signals;
 use super::terminal::Terminal;
 use super::{chart, engine, serve};
 use crate::aws::{definition, headers};
 use crate::config::{ContainerConfig, EngineConfig, ServerConfig};
-use crate::endpoints::{Endpoint, ModelSource, Registry, Setup};
+use crate::endpoints::{Endpoint, LoadLimits, ModelSource, Registry, Setup};
+use crate::explain::Shared;
 use crate::shap::Link;
 use crate::{http, telemetry};
 
@@ -112,39 +115,67 @@ pub(super) fn run(config: DemoConfig) -> anyhow::Result<()> {
     let shared = engine::open(&config.engine, &config.server)?;
     let setups = bundle.setups(&config.engine)?;
     let record = bundle.records.lines().next().context("the bundled records are empty. This is a bug.")?;
+    let asked: Vec<(String, Link)> = setups.iter().map(|setup| (setup.name.clone(), link(setup))).collect();
     serve::run_to_end(&shared, async {
         let limits = engine::load_limits(&config.engine.open, &config.containers);
-        let registry = Registry::default();
-        let asked: Vec<(String, Link)> = setups.iter().map(|setup| (setup.name.clone(), link(setup))).collect();
-        for setup in setups {
-            let name = setup.name.clone();
-            registry.put(Endpoint::single(name, headers::VARIANT, setup.open(&shared, &limits).await?));
-        }
+        let registry = open(setups, &shared, &limits).await?;
         let app = http::App::new(Arc::new(registry), None, config.server, http::Gate::open(), metrics);
+        let running = Running::start(app).await?;
+        ask_and_draw(&running.url, &asked, record).await?;
+        if !config.once {
+            let signals = Signals::install()?;
+            writeln!(io::stdout(), "\nServing on {} until Ctrl-C.", running.url)?;
+            signals.shutdown(Duration::ZERO).await;
+        }
+        running.stop().await
+    })
+}
+
+async fn open(setups: Vec<Setup>, shared: &Arc<Shared>, limits: &LoadLimits) -> anyhow::Result<Registry> {
+    let registry = Registry::default();
+    for setup in setups {
+        let name = setup.name.clone();
+        registry.put(Endpoint::single(name, headers::VARIANT, setup.open(shared, limits).await?));
+    }
+    Ok(registry)
+}
+
+/// The server, on a free port of loopback.
+struct Running {
+    url: String,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<bool>,
+}
+
+impl Running {
+    async fn start(app: Arc<http::App>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let server = tokio::spawn(http::serve(listener, app, async {
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(http::serve(listener, app, async {
             let _ = stopped.await;
             Duration::ZERO
         }));
-        let mut out = io::stdout();
-        let terminal = Terminal::of(&out);
-        for (name, link) in &asked {
-            let answered = invoke(&url, name, record).await?;
-            let picture = chart::Picture { name, record, link: *link, answered: &answered };
-            out.write_all(chart::draw(&picture, &terminal)?.as_bytes())?;
-        }
-        write_next(&mut out, &url, &asked[0].0, record)?;
-        if !config.once {
-            let signals = Signals::install()?;
-            writeln!(out, "\nServing on {url} until Ctrl-C.")?;
-            signals.shutdown(Duration::ZERO).await;
-        }
-        let _ = stop.send(());
-        server.await?;
+        Ok(Self { url, stop, task })
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        let _ = self.stop.send(());
+        self.task.await?;
         Ok(())
-    })
+    }
+}
+
+/// One picture for each endpoint, and how to ask the first one.
+async fn ask_and_draw(url: &str, asked: &[(String, Link)], record: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout();
+    let terminal = Terminal::of(&out);
+    for (name, link) in asked {
+        let answered = invoke(url, name, record).await?;
+        let picture = chart::Picture { name, record, link: *link, answered: &answered };
+        out.write_all(chart::draw(&picture, &terminal)?.as_bytes())?;
+    }
+    Ok(write_next(&mut out, url, &asked[0].0, record)?)
 }
 
 fn link(setup: &Setup) -> Link {

@@ -26,12 +26,27 @@ impl Terminal {
     }
 }
 
-/// Text of others that cannot move the cursor nor turn its line around, character by character.
+/// Text of others that cannot move the cursor, break its line nor turn it around, character by character.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(printable_char).collect()
 }
 
 pub(super) fn printable_char(c: char) -> char {
-    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if c.is_control() || turns { ' ' } else { c }
+    let turns =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let breaks = matches!(c, '\u{2028}' | '\u{2029}');
+    if c.is_control() || turns || breaks { ' ' } else { c }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_the_cursor_breaks_a_line_or_turns_it_around_is_a_blank() {
+        let harmful =
+            "\n\t\r\u{1b}\u{7f}\u{9b}\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}";
+        assert_eq!(printable(harmful), " ".repeat(harmful.chars().count()));
+        assert_eq!(printable("né 漢字 עברית\u{200d}😀"), "né 漢字 עברית\u{200d}😀");
+    }
 }
