@@ -14,27 +14,31 @@ def game(score, record, baselines):
     return values
 
 
-def text_game(scores, record, units, baseline):
-    """The same where texts play by their units and what equals the baseline does not play. scores(rows) are floats.
+def text_game(scores, record, units, baselines):
+    """The same where texts play by their units and what equals all baseline rows does not play. scores(rows) are floats.
     units: the (partial text, start) of each text, None for a column that is none."""
-    n = sum(1 if cut is None else len(cut) for cut in units)
-    coalitions = list(itertools.product([False, True], repeat=n))
-    rows = [mixed(record, units, baseline, members) for members in coalitions]
-    return dict(zip(coalitions, map(Fraction, scores(rows)), strict=True))
+    pieces = [(column, cut is None) for column, cut in enumerate(units) for _ in ([None] if cut is None else cut)]
+    plays = [not is_whole or any(row[c] != record[c] for row in baselines) for c, is_whole in pieces]
+    coalitions = list(itertools.product([False, True], repeat=len(pieces)))
+    rows = []
+    for members in coalitions:
+        # Nobody is the baseline itself, and not one replacement for each unit.
+        is_nobody = not any(itertools.compress(members, plays))
+        rows += [row if is_nobody else mixed(record, units, row, members) for row in baselines]
+    found, n = list(map(Fraction, scores(rows))), len(baselines)
+    means = [sum(found[start : start + n]) / n for start in range(0, len(found), n)]
+    return dict(zip(coalitions, means, strict=True))
 
 
 def mixed(record, units, baseline, members):
-    """The row of a coalition. Nobody is the baseline itself, and not one replacement for each unit."""
-    present, row, is_nobody = iter(members), [], True
+    """The row of a coalition."""
+    present, row = iter(members), []
     for own, cut, other in zip(record, units, baseline, strict=True):
         if cut is None:
             row.append(own if next(present) else other)
-            is_nobody &= row[-1] == other
         else:
-            of_units = [next(present) for _ in cut]
-            row.append(spliced(own, cut, other, of_units))
-            is_nobody &= not any(of_units)
-    return baseline if is_nobody else row
+            row.append(spliced(own, cut, other, [next(present) for _ in cut]))
+    return row
 
 
 def spliced(text, units, other, present):

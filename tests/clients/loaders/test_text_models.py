@@ -1,12 +1,11 @@
 """Models over texts as skl2onnx writes them, over HTTP against onnxruntime on the same file, and scikit-learn."""
 
 import json
-from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
-from games import game, shapley
+from games import shapley, text_game
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime import InferenceSession
 from text_models import CASES, to_csv
@@ -56,7 +55,7 @@ def test_predictions_equal_those_of_onnxruntime_and_of_scikit_learn(server, case
 
 
 EXPLAINED = ["tfidf", "bigrams", "sublinear", "l1", "counts", "characters", "union", "classes", "ridge"]
-RECORDS = ["Free MONEY, now!", "it's a meeting at noon", "Your prize: 5 x 100", "unknown words été", "free"]
+RECORDS = ["Free MONEY, now!", "it's a  meeting\nat noon", "Your prize: 5 x 100", "unknown words été", "free"]
 BASELINES = {"empty": [""], "mask": ["the <MASK>"], "two": ["", "hello you"]}
 
 
@@ -74,45 +73,34 @@ def lines(texts):
     return "\n".join(f'"{text}"' for text in texts)
 
 
-def cut(text, feature):
-    """Units of a text with what stands before each, and what stands behind the last, by the answer to it."""
-    at, parts = 0, []
-    for item in feature["attributions"]:
-        start = item["description"]["start_idx"]
-        end = start + len(item["description"]["partial_text"])
-        parts.append((text[at:start], text[start:end]))
-        at = end
-    return parts, text[at:]
+def units(feature):
+    """The (partial text, start) of a text that plays in units."""
+    descriptions = [item["description"] for item in feature["attributions"]]
+    return [(unit["partial_text"], unit["start_idx"]) for unit in descriptions]
 
 
-def text_game(case, text, feature, baselines, output):
-    """The game of a text by its definition: absent units are replaced in place, nobody is the baseline row."""
-    parts, rest = cut(text, feature)
-    rows = [[baseline] * len(parts) for baseline in baselines]
+def expected(case, record, cuts, baselines, output):
+    """Shapley values by definition, the values by onnxruntime. Records are dictionaries of cells."""
 
-    def score(units):
-        spliced = "".join(before + unit for (before, _), unit in zip(parts, units)) + rest
-        return float(case.score({"text": spliced})[output])
+    def scores(rows):
+        return [float(case.score(dict(zip(record, row)))[output]) for row in rows]
 
-    values = game(score, [unit for _, unit in parts], rows)
-    own = [Fraction(float(case.score({"text": text})[output])) for text in baselines]
-    values[(False,) * len(parts)] = sum(own) / len(own)
-    return shapley(values, len(parts))
+    rows = [list(baseline.values()) for baseline in baselines]
+    values = text_game(scores, list(record.values()), cuts, rows)
+    return np.array([float(x) for x in shapley(values, len(next(iter(values))))])
 
 
 @pytest.mark.parametrize("kind", BASELINES)
 @pytest.mark.parametrize("name", EXPLAINED)
 def test_attributions_of_tokens_are_shapley_values_of_the_game_that_onnxruntime_plays(explainers, cases, name, kind):
-    case, baselines = cases[name], BASELINES[kind]
+    case, baselines = cases[name], [{"text": text} for text in BASELINES[kind]]
     answer = explainers.invoke(f"{name}-{kind}", to_csv(case.rows.iloc[:5].assign(text=RECORDS)).encode())
     for text, (feature,) in zip(RECORDS, answer.document["explanations"]["kernel_shap"]):
         found = np.array([item["attribution"] for item in feature["attributions"]])
-        units = [item["description"]["partial_text"] for item in feature["attributions"]]
-        assert "".join(units) == "".join(text.split())
+        assert "".join(unit for unit, _ in units(feature)) == "".join(text.split())
         for output in range(found.shape[1]):
-            expected = np.array([float(x) for x in text_game(case, text, feature, baselines, output)])
-            bound = 5e-6 * max(1, np.abs(expected).max())
-            np.testing.assert_allclose(found[:, output], expected, rtol=0, atol=bound)
+            own = expected(case, {"text": text}, [units(feature)], baselines, output)
+            np.testing.assert_allclose(found[:, output], own, rtol=0, atol=5e-6 * max(1, np.abs(own).max()))
 
 
 TYPES = ["text", "numerical", "text", "categorical", "numerical"]
@@ -139,32 +127,10 @@ def test_texts_numbers_and_categories_play_one_game(table_server, cases, name):
     answer = table_server.invoke(name, to_csv(rows).encode())
     for row, features in zip(TABLE_ROWS, answer.document["explanations"]["kernel_shap"]):
         found = np.array([item["attribution"] for feature in features for item in feature["attributions"]])
+        cuts = [units(feature) if kind == "text" else None for kind, feature in zip(TYPES, features)]
         for output in range(found.shape[1]):
-            expected = np.array([float(x) for x in table_game(case, row, features, output)])
-            np.testing.assert_allclose(found[:, output], expected, rtol=0, atol=1e-5)
-
-
-def table_game(case, row, features, output):
-    """Pieces of a record: a text's units, of each other column its cell."""
-    cuts = {name: cut(row[name], feature) for name, kind, feature in zip(row, TYPES, features) if kind == "text"}
-    pieces = [(name, idx) for name in row for idx in (range(len(cuts[name][0])) if name in cuts else [None])]
-    own = [row[name] if idx is None else cuts[name][0][idx][1] for name, idx in pieces]
-    absent = [[baseline[name] for name, _ in pieces] for baseline in TABLE_BASELINE]
-
-    def score(chosen):
-        cells = {name: "" for name in cuts}
-        for (name, idx), piece in zip(pieces, chosen):
-            cells[name] = piece if idx is None else cells[name] + cuts[name][0][idx][0] + piece
-        cells |= {name: cells[name] + cuts[name][1] for name in cuts}
-        return scored(cells)
-
-    def scored(cells):
-        return float(case.score({name: cells[name] for name in row})[output])
-
-    values = game(score, own, absent)
-    nobody = [Fraction(scored(baseline)) for baseline in TABLE_BASELINE]
-    values[(False,) * len(pieces)] = sum(nobody) / len(nobody)
-    return shapley(values, len(pieces))
+            own = expected(case, row, cuts, TABLE_BASELINE, output)
+            np.testing.assert_allclose(found[:, output], own, rtol=0, atol=1e-5)
 
 
 # Each with the fewest characters of a token. RE2 has words, digits, blanks and edges of ASCII, and longest matches.

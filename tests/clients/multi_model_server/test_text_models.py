@@ -82,7 +82,7 @@ def check(response, scores, records, baseline):
         is_text = [isinstance(cell, str) for cell in record]
         assert [feature["feature_type"] == "text" for feature in features] == is_text
         cut = [units(feature) if text else None for feature, text in zip(features, is_text, strict=True)]
-        values = text_game(scores, record, cut, baseline)
+        values = text_game(scores, record, cut, [baseline])
         got = [attribution["attribution"][0] for feature in features for attribution in feature["attributions"]]
         expected = shapley(values, len(got))
         assert [abs(a - b) < NEAR for a, b in zip(got, expected, strict=True)] == [True] * len(expected)
