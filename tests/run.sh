@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The test command. `bash tests/run.sh` installs what it needs (Debian packages, Python environments under target/)
-# and runs everything; `bash tests/run.sh quick` runs the Rust part with what is there.
+# The test command. `bash tests/run.sh` installs what it needs (Debian packages, Python environments and texts of npm packages
+# under target/) and runs everything; `bash tests/run.sh quick` runs the Rust part with what is there.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -96,6 +96,7 @@ if [ "$mode" = all ]; then
     step "install version 3 of the SageMaker SDK" install_python sagemaker_v3
     step "install the AWS CLI" install_python aws_cli
     step "install spaCy" install_python text_units
+    step "fetch texts" target/venv-text_units/bin/python tests/clients/texts.py
 fi
 export INSTA_UPDATE=no
 export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$PWD/target}

@@ -12,7 +12,18 @@ N_REVIEWS, N_MAILS = 1200, 800
 RECORDS_MAX = 50
 # Units do not depend on it; attributions are not looked at.
 N_SAMPLES = 10
-LEAST = {("en", "token"): 0.99, ("en", "sentence"): 0.98}
+# The share of a language's texts that must have the same units; below it are those that docs/compatibility.md names.
+LEAST = 0.98
+LEAST_OF = {
+    ("en", "token"): 0.99,
+    ("fa", "token"): 0.92,
+    ("gu", "sentence"): 0.89,
+    ("gu", "token"): 0.45,
+    ("id", "token"): 0.77,
+    ("ml", "sentence"): 0.94,
+    ("ml", "token"): 0.79,
+    ("tt", "token"): 0.92,
+}
 
 
 def written(records):
@@ -75,4 +86,4 @@ def test_units_are_those_of_spacy(server, capsys, language, granularity):
     n_equal = sum(our == their for our, their in zip(ours, theirs, strict=True))
     with capsys.disabled():
         print(f"\n{language}: {n_equal} of {len(records)} texts have the same units ({granularity})")
-    assert n_equal >= LEAST.get((language, granularity), 0) * len(records)
+    assert n_equal >= LEAST_OF.get((language, granularity), LEAST) * len(records)
