@@ -55,6 +55,8 @@ impl Cutter {
         let n_baseline_rows = baseline.n_records();
         let bytes = |column_idx| (0..n_baseline_rows).map(|row| baseline.cell(row, column_idx).text().len()).sum();
         let baseline_bytes = (0..types.len()).map(bytes).collect();
+        // A language's first text makes its tables, which no request should wait for.
+        split(".", granularity, language);
         let language = language.to_owned();
         let has_text = types.contains(&FeatureType::Text);
         has_text.then_some(Self { types, n_baseline_rows, baseline_bytes, granularity, language })

@@ -248,3 +248,14 @@ async fn nobody_is_a_string_in_a_text_feature_whatever_the_baseline_looks_like()
         assert_eq!(container.asked()[1].lines()[0], nobody);
     }
 }
+
+#[tokio::test]
+async fn texts_of_too_many_units_in_all_are_refused_with_their_number() {
+    let container = container().await;
+    let texts = vec!["good ".repeat(70_000); 3].join("\n");
+    let answer = explain(&container, config("\"<MASK>\"", "token"), &texts).await;
+    let text = "3 records have 210000 features or units of texts in all, and 210000 attributions for 1 outputs; \
+                the limit is 200000";
+    assert_eq!((answer.status, &answer.json()["OriginalMessage"]), (424, &json!(text)));
+    assert_eq!(container.asked().len(), 1, "no synthetic record was asked");
+}
