@@ -19,8 +19,8 @@ use crate::model::container::{
 use crate::model::embedded::FileError;
 use crate::model::{Forward, Model, ModelError};
 use crate::records::{
-    AnswerLayout, CellError, Cutter, Expression, ExpressionError, FeatureType, Filter, FilterError, Table,
-    TableError, Template, TemplateError, inferred_types,
+    AnswerLayout, CellError, Cutter, Expression, ExpressionError, Filter, FilterError, Table, TableError,
+    Template, TemplateError, inferred_types,
 };
 use crate::shap::DesignError;
 
@@ -231,10 +231,11 @@ fn cutter(setup: &ExplainerSetup, baseline: &Table) -> Result<Option<Cutter>, Se
     }
     let Some(TextSetup { granularity, language }) = &setup.text else { return Ok(None) };
     let types = setup.feature_types.clone().unwrap_or_else(|| inferred_types(baseline));
-    for (column_idx, _) in types.iter().enumerate().filter(|&(_, &kind)| kind == FeatureType::Text) {
+    let cutter = Cutter::new(types, baseline, *granularity, language);
+    for column_idx in cutter.iter().flat_map(Cutter::texts) {
         (0..baseline.n_records()).try_for_each(|row_idx| baseline.text(row_idx, column_idx).map(drop))?;
     }
-    Ok(Cutter::new(types, baseline, *granularity, language))
+    Ok(cutter)
 }
 
 fn check_headers(setup: &ExplainerSetup, expected: usize) -> Result<(), SetupError> {

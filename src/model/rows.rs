@@ -170,27 +170,43 @@ impl BaselineRows {
         record_idx: usize,
         writing: &impl Writing,
     ) -> (Cells, Option<Vec<Cells>>) {
-        let of_row = |row_idx| BaselineRow { table: &self.table, row_idx };
         let absent = call.pieces(record_idx).map(|pieces| {
-            let absent = |row| Cells::of_pieces(&call.records, record_idx, writing, pieces, Some(row));
-            (0..self.table.n_records()).map(of_row).map(absent).collect()
+            let absent = |row_idx| self.absent(call, record_idx, pieces, row_idx, writing);
+            (0..self.table.n_records()).map(absent).collect()
         });
         (Cells::present(call, record_idx, writing), absent)
     }
 
-    /// Pieces whose bytes are not those of all baseline rows.
+    /// A baseline row in the pieces of a record.
+    fn absent(
+        &self,
+        call: &Call,
+        record_idx: usize,
+        pieces: &Pieces,
+        row_idx: usize,
+        writing: &impl Writing,
+    ) -> Cells {
+        let row = BaselineRow { table: &self.table, row_idx };
+        Cells::of_pieces(&call.records, record_idx, writing, pieces, Some(row))
+    }
+
+    /// Pieces whose bytes are not those of all baseline rows: of one, where these are all alike.
     pub(super) fn differing(&self, call: &Call, record_idx: usize, writing: &impl Writing) -> Vec<u32> {
-        let n_pieces = call.n_pieces(record_idx) as u32;
-        match self.against(call, record_idx, writing) {
-            (record, None) => {
-                let own = |piece| self.varies[piece] || record.get(piece) != self.cells[0].get(piece);
-                (0..n_pieces).filter(|&piece| own(piece as usize)).collect()
-            }
-            (record, Some(absent)) => {
-                let own = |piece| absent.iter().any(|row| record.get(piece) != row.get(piece));
-                (0..n_pieces).filter(|&piece| own(piece as usize)).collect()
+        let record = Cells::present(call, record_idx, writing);
+        match call.pieces(record_idx) {
+            None => self.differing_from(&self.cells[0], &record, 0..self.varies.len()),
+            Some(pieces) => {
+                let first = self.absent(call, record_idx, pieces, 0, writing);
+                self.differing_from(&first, &record, pieces.columns())
             }
         }
+    }
+
+    /// `columns` are those of the pieces.
+    fn differing_from(&self, first: &Cells, record: &Cells, columns: impl Iterator<Item = usize>) -> Vec<u32> {
+        let differs =
+            |&(piece, column): &(usize, usize)| self.varies[column] || record.get(piece) != first.get(piece);
+        columns.enumerate().filter(differs).map(|(piece, _)| piece as u32).collect()
     }
 }
 

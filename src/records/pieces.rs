@@ -1,6 +1,7 @@
 //! The features of a record as they play: each of them whole, or a text in its units. A piece is what a player is.
 
 use std::borrow::Cow;
+use std::iter::repeat_n;
 
 use super::table::is_missing;
 use super::units::{Granularity, Unit, is_blank, split};
@@ -34,7 +35,6 @@ pub struct Cutter {
 #[derive(Debug)]
 pub struct Pieces {
     features: Vec<Option<CutText>>,
-    n_pieces: usize,
 }
 
 /// A text, quotes and escapes undone, and its units. A blank text has none.
@@ -98,8 +98,7 @@ impl Cutter {
         }
         let features = texts.into_iter().map(|text| Some(self.cut_text(text?.into_owned())));
         let features: Vec<Option<CutText>> = features.collect();
-        let n_pieces = features.iter().map(|text| text.as_ref().map_or(1, |text| text.units.len())).sum();
-        let pieces = Pieces { features, n_pieces };
+        let pieces = Pieces { features };
         match self.absent_bytes(&pieces) {
             0..=ABSENT_BYTES_MAX => Ok(pieces),
             bytes => {
@@ -126,15 +125,20 @@ impl Cutter {
 
 impl Pieces {
     pub fn len(&self) -> usize {
-        self.n_pieces
+        self.features.iter().map(n_pieces).sum()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.n_pieces == 0
+        self.len() == 0
     }
 
     pub fn has_blank_text(&self) -> bool {
         self.features.iter().flatten().any(|text| text.units.is_empty())
+    }
+
+    /// The feature of each piece.
+    pub fn columns(&self) -> impl Iterator<Item = usize> {
+        self.features.iter().enumerate().flat_map(|(column, text)| repeat_n(column, n_pieces(text)))
     }
 
     /// Units of all texts.
@@ -146,6 +150,11 @@ impl Pieces {
     pub fn features(&self) -> &[Option<CutText>] {
         &self.features
     }
+}
+
+/// Of one feature.
+fn n_pieces(text: &Option<CutText>) -> usize {
+    text.as_ref().map_or(1, |text| text.units.len())
 }
 
 impl CutText {

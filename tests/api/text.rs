@@ -48,6 +48,12 @@ async fn explain(container: &StubContainer, config: Value, body: &str) -> Answer
     TestApp::defining(container.endpoint(config)).await.send(invoke("remote", body.to_owned())).await
 }
 
+/// What was asked after the client's own records.
+fn synthetic_rows(container: &StubContainer) -> Vec<String> {
+    let asked = container.asked();
+    asked[1..].iter().flat_map(|asked| asked.lines()).map(str::to_owned).collect()
+}
+
 /// `(partial_text, start_idx, attribution)` of one feature.
 fn units(feature: &Value) -> Vec<(String, u64, f64)> {
     let items = feature["attributions"].as_array().expect("is a list").iter();
@@ -94,10 +100,7 @@ async fn absent_units_are_replaced_in_place_and_nobody_is_the_baseline_row() {
     explain(&container, config("\"<UNK>\"", "token"), "\"a \"\"b\"\".  c\"").await;
     let asked = container.asked();
     assert_eq!(asked[0].body, "\"a \"\"b\"\".  c\"", "the payload goes as it came");
-    let rows: Vec<String> = asked[1..]
-        .iter()
-        .flat_map(|asked| asked.lines().into_iter().map(str::to_owned).collect::<Vec<_>>())
-        .collect();
+    let rows = synthetic_rows(&container);
     assert_eq!(rows[0], "\"<UNK>\"");
     let rows: BTreeSet<&str> = rows[1..].iter().map(String::as_str).collect();
     // a " b " . and two blanks c: spaCy keeps the second blank as a unit of its own.
@@ -109,10 +112,7 @@ async fn absent_units_are_replaced_in_place_and_nobody_is_the_baseline_row() {
 async fn an_empty_baseline_drops_the_unit() {
     let container = container().await;
     explain(&container, config("\"\"", "sentence"), "\"One thing. Another one.\"").await;
-    let rows: BTreeSet<String> = container.asked()[1..]
-        .iter()
-        .flat_map(|asked| asked.lines().into_iter().map(str::to_owned).collect::<Vec<_>>())
-        .collect();
+    let rows: BTreeSet<String> = synthetic_rows(&container).into_iter().collect();
     assert_eq!(rows.into_iter().collect::<Vec<_>>(), ["\" Another one.\"", "\"\"", "\"One thing. \""]);
 }
 
@@ -202,10 +202,7 @@ async fn a_blank_text_stays_as_the_client_spelled_it() {
     let answer = app.send(with(invoke("remote", "[1,2,null]"), "content-type", "application/jsonlines")).await;
     let features = record(&answer, 0);
     assert_eq!(features[2]["attributions"], json!([]));
-    let rows: BTreeSet<String> = container.asked()[1..]
-        .iter()
-        .flat_map(|asked| asked.lines().into_iter().map(str::to_owned).collect::<Vec<_>>())
-        .collect();
+    let rows: BTreeSet<String> = synthetic_rows(&container).into_iter().collect();
     assert_eq!(rows.into_iter().collect::<Vec<_>>(), ["[0,0,\"<MASK>\"]", "[0,2,null]", "[1,0,null]"]);
     let attributions: Vec<&Value> =
         features[..2].iter().map(|f| &f["attributions"][0]["attribution"][0]).collect();

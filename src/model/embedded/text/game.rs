@@ -105,13 +105,8 @@ pub(super) fn feature_pieces(call: &Call, record_idx: usize) -> Vec<(u32, usize)
     let Some(pieces) = call.pieces(record_idx) else {
         return (0..call.records.n_columns()).map(|feature| (feature as u32, feature)).collect();
     };
-    let mut piece = 0;
-    let mut found = Vec::new();
-    for (feature, text) in pieces.features().iter().enumerate() {
-        found.extend(text.is_none().then_some((piece, feature)));
-        piece += text.as_ref().map_or(1, |text| text.units.len() as u32);
-    }
-    found
+    let is_whole = |&(_, feature): &(u32, usize)| pieces.features()[feature].is_none();
+    (0..).zip(pieces.columns()).filter(is_whole).collect()
 }
 
 /// What one thread evaluates rows with.
